@@ -1,0 +1,417 @@
+"""The command line: verbs and their options. Nothing heavy is imported before a verb runs."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from .. import __version__
+from ..errors import (
+    EXIT_INTERNAL,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_USAGE,
+    LoadstoneError,
+    UsageError,
+    did_you_mean,
+)
+from .cli_options import (
+    data_options,
+    effort_options,
+    gate_options,
+    optional_report_options,
+    options,
+    report_options,
+    scaling_option,
+    shape_options,
+    step_option,
+    subject_argument,
+    subject_options,
+    subjects_argument,
+    telling_options,
+)
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Interrupted(Exception):
+    """Ctrl-C, or the end of a time limit, with the sentence that says what was kept."""
+
+
+class Verbs(click.Group):
+    """Verbs in the order of a first visit, and the nearest ones for a word that is none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
+        """Names of the verbs, in the order they were entered."""
+        return list(self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb of that name."""
+        found = super().get_command(ctx, cmd_name)
+        if found is None and not ctx.resilient_parsing:  # a shell that completes wants no errors
+            hint = did_you_mean(cmd_name, self.commands, "verbs")
+            raise click.UsageError(f"there is no verb {cmd_name!r}; {hint}")
+        return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; an interruption is told by us and not by click."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Interrupted("interrupted.") from error
+
+
+def _versions(context: click.Context, option: click.Parameter, asked: bool) -> None:  # noqa: ARG001
+    """The version on the first line; below it those of what a result depends on, none of them imported."""
+    if not asked or context.resilient_parsing:
+        return
+    from .versions import versions
+
+    click.echo(f"loadstone {__version__}")
+    for name, version in versions():
+        click.echo(f"{name} {version}")
+    context.exit()
+
+
+@click.group(cls=Verbs, context_settings=CONTEXT)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_versions,
+              help="This version, and those of what matters.")  # fmt: skip
+def cli() -> None:
+    """Is an LLM training data loader right, fast, leak-free, and intact on the GPU?
+
+    SUBJECT is a built-in name, an installed plugin, package.module:factory or path/file.py:factory,
+    with options in brackets where it has any: in_memory[order=sequential].
+
+    \b
+    Exit codes: 0 all well, 1 a check failed, a leak was found or a loader regressed, 2 interrupted,
+    3 our own error, 4 wrong usage, 5 nothing selected, 10 unknown, inconclusive or not comparable.
+    """  # noqa: D301 - click reads \b as "do not wrap", so it must be the character
+
+
+@cli.command("list")
+@click.option("--no-color", is_flag=True, help="No colour.")
+def list_subjects(no_color: bool) -> None:
+    """Every subject known, with its origin, version, or why it is unavailable."""
+    from .listing import print_subjects
+
+    print_subjects(no_color=no_color)
+
+
+@cli.command()
+@subjects_argument
+@options(
+    shape_options, subject_options, data_options, effort_options, step_option, scaling_option, report_options,
+    telling_options,
+)  # fmt: skip
+@click.option("--only", multiple=True, metavar="ID", help="Checks or families to ask.")
+def run(**given: Any) -> NoReturn:
+    """The main job: checks, measurements and a report (all five by default)."""
+    _execute(given, ("checks", *_measurements(given)))
+
+
+@cli.command()
+@subjects_argument
+@options(shape_options, subject_options, optional_report_options, telling_options)
+@click.option("--only", multiple=True, metavar="ID", help="Checks or families to ask.")
+def check(**given: Any) -> NoReturn:
+    """Correctness only."""
+    _execute(given, ("checks",))
+
+
+@cli.command()
+@subjects_argument
+@options(
+    shape_options, subject_options, data_options, effort_options, step_option, scaling_option,
+    optional_report_options, telling_options,
+)  # fmt: skip
+@click.option("--only", "part", type=click.Choice(["throughput", "scaling", "feeding", "memory", "transfer"]),
+              help="Only that.")  # fmt: skip
+def bench(part: str | None, **given: Any) -> NoReturn:
+    """Measurements only."""
+    curves = ("scaling",) if given["scaling"] and part != "scaling" else ()
+    _execute(given, (part, *curves) if part else _measurements(given))
+
+
+@cli.command()
+@subject_argument
+@options(shape_options, subject_options, data_options)
+@click.option("--rows", type=click.IntRange(1, 64), default=4, show_default=True, help="Rows shown.")
+@click.option("--no-color", is_flag=True, help="No colour.")
+def show(**given: Any) -> None:
+    """The first rows of a batch: x over y, ids and text, the mask coloured."""
+    from .showing import show_batch
+
+    rows, no_color, subject = given.pop("rows"), given.pop("no_color"), given.pop("subject")
+    settings = _settings({**given, "subjects": (subject,)}, ())
+    show_batch(settings, rows=rows, no_color=no_color)
+
+
+@cli.command()
+@subject_argument
+@options(shape_options, subject_options)
+@click.option("--no-color", is_flag=True, help="No colour.")
+def describe(subject: str, no_color: bool, **given: Any) -> NoReturn:
+    """What this loader does: its traits inferred from its behaviour, beside those it states."""
+    from .describing import describe as describe_subject
+
+    settings = _settings({**given, "subjects": (subject,)}, ())
+    sys.exit(describe_subject(settings, no_color=no_color))
+
+
+@cli.command()
+@click.argument("entries", nargs=-1, metavar="[NAME]...")
+@click.option("-o", "--output", "folder", type=Path, help="Write the whole matrix there, as museum.md.")
+@click.option("--seed", type=int, default=1337, show_default=True, help="Base of all randomness.")
+@click.option("--quiet", is_flag=True, help="No progress, no table: only the exit code and the files.")
+@click.option("--no-color", is_flag=True, help="No colour (NO_COLOR is honoured as well).")
+def museum(entries: tuple[str, ...], **given: Any) -> NoReturn:
+    """Run every defective loader; each must be caught by the check it names."""
+    from .museum import run_museum
+
+    folder = given["folder"]
+    if folder is not None:
+        _require_folder(folder)
+    sys.exit(run_museum(entries, **given))
+
+
+@cli.command()
+@click.argument("documents", nargs=-1, type=Path, metavar="A.json B.json...")
+@click.option("-o", "--output", "folder", type=Path, help="Write comparison.md and comparison.html there.")
+@click.option("--quiet", is_flag=True, help="No table: only the exit code and the files.")
+@click.option("--no-color", is_flag=True, help="No colour (NO_COLOR is honoured as well).")
+def compare(documents: tuple[Path, ...], folder: Path | None, **given: Any) -> NoReturn:
+    """Runs side by side, differences first; ends with 1 where something got worse than in A."""
+    from .compare_verb import compare_files
+
+    if folder is not None:
+        _require_folder(folder)
+    sys.exit(compare_files(documents, folder, **given))
+
+
+@cli.command()
+@click.argument("document", type=Path, metavar="RUN.json")
+@options(telling_options)
+@click.option("-o", "--output", "folder", type=Path, default=Path("loadstone-report"), show_default=True,
+              help="Report folder.")  # fmt: skip
+def report(document: Path, folder: Path, **given: Any) -> NoReturn:
+    """Render a stored document again."""
+    from ..reports.document import load
+
+    loaded = load(document)
+    _require_places(folder, given)
+    _tell(loaded, folder, given)
+    sys.exit(loaded.exit_code)
+
+
+@cli.command("new-loader")
+@click.argument("name")
+@click.option(
+    "-o", "--output", "folder", type=Path, default=Path(), help="Folder; the current one unless given."
+)
+def new_loader(name: str, folder: Path) -> None:
+    """Write NAME.py, a loader to fill in: it passes the checks once it is."""
+    from .new_loader import write_loader
+
+    path = write_loader(name, folder)
+    click.echo(f"{path} is there; fill in batch_at, then: loadstone check {path}:{name}")
+
+
+@cli.command()
+@click.argument("folder", type=Path)
+@click.option("--tokens", type=int, default=60_000, show_default=True, help="Positions, both splits.")
+@click.option("--kind", type=click.Choice(["permutation", "keyed", "sparse"]), default="permutation",
+              show_default=True, help="permutation: up to 65,521; keyed: uint32; sparse: huge.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Chooses the numbering.")
+@click.option("--separators/--no-separators", default=True, show_default=True, help="BOS before documents.")
+def corpus(folder: Path, tokens: int, kind: str, seed: int, separators: bool) -> None:
+    """Write the counting corpus in all formats."""
+    from .corpus_verb import write
+
+    for line in write(folder, tokens, kind, seed, separators):
+        click.echo(line)
+
+
+@cli.command()
+@subjects_argument
+@gate_options
+@options(shape_options, subject_options, data_options, effort_options, telling_options)
+@click.option("-o", "--output", "folder", type=Path, help="Write a report folder as well.")
+def gate(**given: Any) -> NoReturn:
+    """Stop a regression: SUBJECT of the working tree against another revision, run by run in turns.
+
+    \b
+    Exit codes: 0 nothing regressed, 1 regressed, 10 inconclusive or not comparable.
+    """  # noqa: D301 - see above
+    from ..reports.gate_markdown import workflow_commands
+    from ..reports.progress import Progress
+    from .gate_verb import begin, gate_words
+
+    words = gate_words(given)
+    settings = _settings({**given, "effort": given["effort"] or "quick"}, ("checks",))
+    _require_places(settings.folder, given)
+    with begin(settings, words) as job:
+        try:
+            with Progress(job.steps, quiet=given["quiet"]) as progress:
+                document = job.execute(progress)
+        except KeyboardInterrupt as error:
+            _tell(job.document(interrupted=True), settings.folder, given)
+            raise Interrupted("interrupted; what was measured is told above and in the files.") from error
+        _tell(document, settings.folder, given)
+    for line in workflow_commands(document):
+        click.echo(line)
+    sys.exit(document.exit_code)
+
+
+@cli.command()
+@click.argument("subjects", nargs=-1, metavar="[SUBJECT]...")
+@click.option(
+    "--from",
+    "folder",
+    type=Path,
+    default=Path("loadstone-history"),
+    show_default=True,
+    help="Folder of stored results, its path in the branch where one is given.",
+)
+@click.option("--branch", default="", metavar="NAME", help="Read them from this git branch.")
+@click.option("--add", "added", type=Path, metavar="RUN.json", help="Store this result in the folder first.")
+@click.option("-o", "--output", "page", type=Path, metavar="FILE.html", help="Write a page with charts.")
+@click.option("--quiet", is_flag=True, help="Print nothing.")
+@click.option("--no-color", is_flag=True, help="No colour (NO_COLOR is honoured as well).")
+def history(subjects: tuple[str, ...], folder: Path, added: Path | None, **given: Any) -> None:
+    """The series of past results, and the commits at which it changed its level."""
+    from .history import show, store
+
+    if added is not None:
+        if given["branch"]:
+            raise UsageError("--add stores in a folder; commit that folder to the branch, and omit --branch.")
+        store(added, folder)
+    show(folder, subjects, **given)
+
+
+def _settings(given: dict[str, Any], parts: tuple[str, ...]) -> Any:
+    """Settings from the words of the command line; raises UsageError for those that are wrong."""
+    from ..loaders.traits import parse
+    from .settings import Settings
+    from .words import memory_size, name_value
+
+    words = dict(given)
+    for name in ("json_file", "junit_file", "quiet", "no_color", "scaling"):
+        words.pop(name, None)
+    return Settings(
+        parts=parts,
+        traits=tuple(parse(word) for word in words.pop("traits")),
+        options=tuple(name_value("--option", word) for word in words.pop("options")),
+        memory_limit=memory_size(words.pop("memory_limit")),
+        deadline_s=words.pop("deadline"),
+        effort=words.pop("effort", None) or "normal",
+        command=shlex.join(["loadstone", *sys.argv[1:]]),
+        **words,
+    )
+
+
+def _measurements(given: dict[str, Any]) -> tuple[str, ...]:
+    """What is measured unless something is singled out: feeding and curves only where asked for."""
+    scaling = ("scaling",) if given["scaling"] else ()
+    feeding = () if given["step_time"] is None else ("feeding",)
+    return ("throughput", *scaling, *feeding, "memory", "transfer")
+
+
+def _execute(given: dict[str, Any], parts: tuple[str, ...]) -> NoReturn:
+    from ..reports.progress import Progress
+    from .run import Run
+
+    settings = _settings(given, parts)
+    _require_places(settings.folder, given)
+    with Run(settings) as job:
+        try:
+            with Progress(job.steps, quiet=given["quiet"]) as progress:
+                document = job.execute(progress)
+        except KeyboardInterrupt as error:
+            raise Interrupted(_kept(settings.folder if job.journal else None)) from error
+        _tell(document, settings.folder, given)
+    sys.exit(document.exit_code)
+
+
+def _kept(folder: Path | None) -> str:
+    if folder is None:
+        return "interrupted; nothing is kept, for there is no report folder."
+    return f"interrupted; what was finished is kept in {folder}, and --resume goes on with it."
+
+
+def _require_folder(folder: Path) -> None:
+    from .run import require_writable
+
+    require_writable(folder)
+
+
+def _require_places(folder: Path | None, given: dict[str, Any]) -> None:
+    """Refuse what cannot be written before there is anything to write."""
+    from .run import require_writable
+
+    if folder is not None:
+        require_writable(folder)
+    for option in ("json", "junit"):
+        file: Path | None = given[f"{option}_file"]
+        if file is not None:
+            require_writable(file.parent, f"--{option}")
+            if file.is_dir():
+                raise UsageError(f"--{option} {file} is a folder; name a file in it.")
+
+
+def _tell(document: Any, folder: Path | None, given: dict[str, Any]) -> None:
+    """Write the files asked for, then the table."""
+    from ..reports.document import encode, write_beside
+    from ..reports.markdown import append_step_summary
+    from ..reports.terminal import print_document
+
+    if folder is not None:
+        from ..reports.writer import write_report
+
+        write_report(document, folder)
+    if given["json_file"]:
+        write_beside(given["json_file"], encode(document))
+    if given["junit_file"]:
+        from ..reports.junit import write_junit
+
+        write_junit(document, given["junit_file"])
+    append_step_summary(document)
+    if not given["quiet"]:
+        print_document(document, no_color=given["no_color"], report=folder)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Entry point: every way out has its exit code, and bad input is one sentence."""
+    with contextlib.suppress(ValueError):  # only the main thread may; a time limit sends SIGTERM
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        cli.main(arguments, prog_name="loadstone", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(EXIT_USAGE)
+    except click.exceptions.Exit as left:
+        sys.exit(left.exit_code)
+    except Interrupted as error:
+        _say(str(error))
+        sys.exit(EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        _say(error.format_message())
+        sys.exit(EXIT_USAGE)
+    except LoadstoneError as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except Exception:  # noqa: BLE001 - the last line of defence, with the trace for a report
+        traceback.print_exc()
+        _say("this is Loadstone's own error; please report it with the lines above.")
+        sys.exit(EXIT_INTERNAL)
+    sys.exit(EXIT_OK)
+
+
+def _say(sentence: str) -> None:
+    click.echo(f"loadstone: {' '.join(sentence.split())}", err=True)

@@ -1,0 +1,1 @@
+"""What a child can be told to do; each module has one function, ``work(channel, **arguments)``."""

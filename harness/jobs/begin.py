@@ -1,0 +1,68 @@
+"""The first batch of a process that does nothing else, with the data in the page cache or not."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ...suites.throughput import Facts
+from ..wire import Channel
+from .opening import first_batch, open_loader
+
+EVICTED = 0.98  # of the pages: the kernel keeps one it is busy with
+
+
+class Begun(msgspec.Struct):
+    """Start-up and first batch of one subject; None where the files could not be evicted."""
+
+    facts: Facts | None = None
+
+
+def work(
+    channel: Channel,
+    subject: dict[str, Any],
+    config: dict[str, Any],
+    folder: str,
+    manifest: dict[str, Any],
+    *,
+    cold: bool,
+) -> None:
+    """Send one :class:`Begun`; ``cold`` is after asking the kernel to forget the files."""
+    files = [path for path in Path(folder).rglob("*") if path.is_file() and path.stat().st_size]
+    if cold and (not files or min(map(evict, files)) < EVICTED):
+        channel.send(Begun())
+        return
+    loader, facts = open_loader(subject, config, folder, manifest)
+    if loader is not None:
+        first_batch(loader, facts)
+    channel.send(Begun(facts))
+
+
+def evict(path: Path) -> float:
+    """Ask the kernel to forget a file's pages; the share that is gone (a mapped page stays)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)  # only clean pages can go
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as mapping:
+            return 1.0 - resident(mapping)
+    finally:
+        os.close(descriptor)
+
+
+def resident(mapping: mmap.mmap) -> float:
+    """Share of a map's pages that are in memory."""
+    pages = -(-len(mapping) // mmap.PAGESIZE)
+    there = (ctypes.c_ubyte * pages)()
+    array = np.frombuffer(mapping, np.uint8)
+    address, length = array.ctypes.data, ctypes.c_size_t(len(mapping))
+    del array  # a map that is looked at cannot be closed
+    if ctypes.CDLL(None, use_errno=True).mincore(ctypes.c_void_p(address), length, there):
+        return 1.0
+    return float((np.frombuffer(bytes(there), np.uint8) & 1).mean())

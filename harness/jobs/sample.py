@@ -1,0 +1,44 @@
+"""Take the first batch of a subject and send it as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ...loaders.batch import normalise
+from ...suites.throughput import Facts
+from ...suites.trace import Tensor
+from ..wire import Channel
+from .opening import first_batch, open_loader
+from .plain import plain
+
+
+class Sample(msgspec.Struct):
+    """One batch, or why there is none."""
+
+    facts: Facts
+    problem: str = ""
+    form: str = ""
+    x: Tensor | None = None
+    y: Tensor | None = None
+    mask: Tensor | None = None
+
+
+def work(
+    channel: Channel, subject: dict[str, Any], config: dict[str, Any], folder: str, manifest: dict[str, Any]
+) -> None:
+    """Send one :class:`Sample`."""
+    loader, facts = open_loader(subject, config, folder, manifest)
+    sample = Sample(facts)
+    begun, item = first_batch(loader, facts) if loader is not None else (None, None)
+    if begun is not None:
+        try:
+            batch = normalise(item, config["seq_len"])
+        except Exception as error:  # noqa: BLE001 - an array of a strange kind, a mapping that raises
+            sample.problem = " ".join(str(error).split())[:300]
+        else:
+            sample.form, sample.x = batch.form, plain(batch.x)
+            sample.y = plain(batch.y) if batch.y is not None else None
+            sample.mask = plain(batch.mask) if batch.mask is not None else None
+    channel.send(sample)

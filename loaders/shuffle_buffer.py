@@ -1,0 +1,190 @@
+"""The order of the rows of one pass, and the bounded buffer they are shuffled through.
+
+A pass is a number of turns. In each a row group comes in, as many rows leave as the buffer has no room
+for, drawn from those held and those that came, and in the last turn all that are left leave. Rows stay in
+Arrow arrays and are moved by Arrow, many at a time: a loop in Python that stops at every row
+costs more than all of the copying.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ..errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from .contract import LoaderConfig
+
+    Numbers = npt.NDArray[np.int64]
+
+START: dict[str, Any] = {"turn": 0, "cursor": 0, "held": [], "taken": 0}
+
+
+class RowSource(Protocol):
+    """Rows by row group, as Arrow arrays of one type."""
+
+    @property
+    def counts(self) -> list[int]:
+        """Rows in each row group."""
+        ...
+
+    def rows(self, group: int) -> pa.Array[Any]:
+        """The rows of one row group."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PassOrder:
+    """The row groups one rank reads in one pass, in their order, and the number of each row.
+
+    Attributes:
+        groups: row groups in the order they are read.
+        edges: the number of the first row of each, and the number of rows in all (one longer).
+    """
+
+    groups: tuple[int, ...]
+    edges: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """Rows this rank reads in the pass."""
+        return self.edges[-1]
+
+    def find(self, number: int) -> tuple[int, int]:
+        """The row group that holds the row of that number, and its place there."""
+        slot = bisect.bisect_right(self.edges, number) - 1
+        return self.groups[slot], number - self.edges[slot]
+
+
+def pass_order(counts: Sequence[int], config: LoaderConfig, epoch: int) -> PassOrder:
+    """Which row groups this rank reads in an epoch: all of them, permuted alike, strided by rank.
+
+    Raises:
+        DataError: fewer row groups than ranks, so that a rank would get nothing.
+    """
+    if len(counts) < config.world_size:
+        raise DataError(
+            f"{len(counts)} row groups cannot be shared among {config.world_size} ranks; "
+            "write the parquet files with smaller row groups, or take fewer ranks."
+        )
+    order = list(range(len(counts)))
+    if config.shuffle:
+        order = np.random.default_rng([config.seed, epoch]).permutation(len(counts)).tolist()
+    groups = order[config.rank :: config.world_size]
+    return PassOrder(tuple(groups), (0, *itertools.accumulate(counts[group] for group in groups)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """Rows that leave the buffer together.
+
+    Attributes:
+        rows: in the order they are given, each behind the lead where there is one.
+        count: how many they are, leads left out.
+        number, cursor, held: the place at which the turn began; held rows by their numbers.
+    """
+
+    rows: pa.Array[Any]
+    count: int
+    number: int
+    cursor: int
+    held: Numbers
+
+    def state(self, taken: int) -> dict[str, Any]:
+        """The place in the pass when so many rows of the turn were taken, plain data."""
+        return {"turn": self.number, "cursor": self.cursor, "held": self.held.tolist(), "taken": taken}
+
+
+class ShuffleBuffer:
+    """The rows of a pass, each once, shuffled through a buffer of ``size`` of them (0: left in their order).
+
+    Iterating gives the turns, from the one on in which ``state`` stands, and that one whole. A row
+    group is mixed as a whole with what is held, so rows move no less far than ``size`` lets them.
+
+    Args:
+        seed: of all draws; each turn has its own, so that any can be had without those before it.
+        lead: one row that is put before each that is given, such as a BOS; None for none.
+    """
+
+    def __init__(
+        self,
+        source: RowSource,
+        order: PassOrder,
+        size: int,
+        seed: Sequence[int],
+        state: Mapping[str, Any] = START,
+        lead: pa.Array[Any] | None = None,
+    ) -> None:
+        self._source, self._order, self._size, self._seed = source, order, size, tuple(seed)
+        self._lead = [] if lead is None else [lead]
+        self._turn, self._cursor = int(state["turn"]), int(state["cursor"])
+        self._held: Numbers = np.array(state["held"], np.int64)
+
+    def __iter__(self) -> Iterator[Turn]:
+        rows = self._fetch(self._held)
+        while self._cursor < self._order.total or len(self._held):
+            number, cursor, held = self._turn, self._cursor, self._held
+            rows, numbers = self._come_in(rows)
+            leaving, staying = self._draw(len(numbers))
+            self._turn += 1
+            if not len(leaving):  # the buffer fills
+                self._held = numbers
+                continue
+            given, self._held = self._take(rows, leaving, self._lead), numbers[staying]
+            rows = [self._take(rows, staying)] if len(staying) else []
+            yield Turn(given, len(leaving), number, cursor, held)
+
+    def _come_in(self, rows: list[pa.Array[Any]]) -> tuple[list[pa.Array[Any]], Numbers]:
+        """What is held, and the next row group behind it if there is one; with the numbers of all rows."""
+        if self._cursor == self._order.total:
+            return rows, self._held
+        group, first = self._order.find(self._cursor)
+        incoming = self._source.rows(group)[first:]
+        start, self._cursor = self._cursor, self._cursor + len(incoming)
+        return [*rows, incoming], np.append(self._held, np.arange(start, self._cursor))
+
+    def _draw(self, rows: int) -> tuple[Numbers, Numbers]:
+        """Places of those that leave, in the order they are given, and of those that stay."""
+        if not self._size:
+            return np.arange(rows), np.arange(0)
+        leaving = rows if self._cursor == self._order.total else max(0, rows - self._size)
+        # Counted from 1: trailing zeros would make this the seed of the row groups' order.
+        places = np.random.default_rng([*self._seed, 1 + self._turn]).permutation(rows)
+        return places[:leaving], places[leaving:]
+
+    @staticmethod
+    def _take(
+        rows: Sequence[pa.Array[Any]], places: Numbers, lead: Sequence[pa.Array[Any]] = ()
+    ) -> pa.Array[Any]:
+        """Rows by their places in all of these arrays, each behind the lead; memory of their own."""
+        import pyarrow as pa
+
+        if lead:
+            places = np.stack([np.zeros_like(places), places + 1], 1).ravel()
+        return pa.concat_arrays([*lead, *rows]).take(places)
+
+    def _fetch(self, numbers: Numbers) -> list[pa.Array[Any]]:
+        """Rows by their numbers, in that order; each row group is read once."""
+        found = sorted((*self._order.find(number), at) for at, number in enumerate(numbers.tolist()))
+        parts: list[pa.Array[Any]] = []
+        came: list[int] = []
+        for group, items in itertools.groupby(found, key=lambda item: item[0]):
+            _, places, at = zip(*items, strict=True)
+            parts.append(self._take([self._source.rows(group)], np.array(places)))
+            came += at
+        return [self._take(parts, np.argsort(came))] if parts else []
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the numbers of the rows held; the rows are Arrow's memory, which is counted by itself."""
+        return self._held.nbytes

@@ -1,0 +1,1 @@
+"""What is told: the result document and its renderings."""

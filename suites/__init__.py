@@ -1,0 +1,1 @@
+"""What is asked: scenarios, traces, and the judges that turn traces into findings."""

@@ -1,0 +1,1 @@
+"""The throughput suite as pytest-benchmark benchmarks."""

@@ -1,0 +1,3 @@
+"""What a byte of device memory holds that no copy has reached."""
+
+POISON = 0x7A

@@ -1,0 +1,70 @@
+"""README and docs say what is true: examples run, the reference is fresh, links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+from loadstone.harness.performance_page import page
+from loadstone.harness.reference import reference
+from loadstone.reports.document import load
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language: str) -> list[str]:
+    """Fenced code blocks of that language in the README."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_ci_runs_the_test_command_of_the_readme() -> None:
+    command = next(block for block in blocks("console") if "tests" in block)
+    assert command.strip() in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_the_reference_is_fresh() -> None:
+    assert (ROOT / "docs" / "reference.md").read_text("utf-8") == reference()
+
+
+def test_the_performance_page_is_made_from_its_runs() -> None:
+    runs = [load(path) for path in sorted((ROOT / "docs" / "performance").glob("run-*.json"))]
+    assert len(runs) >= 2
+    text = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    assert text == page(runs)
+    assert "/tmp" not in text
+
+
+def test_every_verb_of_the_readme_exists() -> None:
+    from loadstone.harness.cli import cli
+
+    used = set(re.findall(r"^loadstone ([\w-]+)", "\n".join(blocks("console")), re.MULTILINE))
+    assert used
+    assert used <= set(cli.commands)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text("utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_the_outputs_shown_are_filled_in() -> None:
+    shown = re.findall(r"<!-- output: (.*?) -->\n```text\n(.*?)```", README, re.DOTALL)
+    assert len(shown) >= 3
+    assert all(text.strip() for _, text in shown), "an output block is empty"
+
+
+def test_the_readme_loader_is_caught(inquiry, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    from loadstone.harness.subjects import find
+    from loadstone.suites.scenarios import Shape
+
+    (source,) = re.findall(r"<!-- file: my_loader.py -->\n```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "my_loader.py").write_text(source)
+    opened = inquiry.open(find(f"{tmp_path}/my_loader.py:my_loader"), {}, {})
+    findings, observed = inquiry.check(opened, Shape())
+    failed = {finding.id: finding.diagnosis for finding in findings if finding.verdict == "fail"}
+    assert list(failed) == ["shift.exact"]
+    assert "two positions" in failed["shift.exact"]
+    assert observed["order"] == "sequential"

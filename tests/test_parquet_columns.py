@@ -1,0 +1,103 @@
+"""The columns documents come in, and what is wrong with some files."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from loadstone.errors import DataError, UsageError
+from loadstone.loaders.corpus_writer import CorpusSpec, write_corpus
+from loadstone.loaders.documents import byte_values, list_values
+from loadstone.loaders.parquet_stream import held_bytes
+from sample_rows import awkward, make, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from loadstone.loaders.corpus import Corpus
+
+
+COLUMNS = ("tokens", "token_bytes", "text")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return awkward(tmp_path_factory.mktemp("corpus"))
+
+
+def test_all_columns_give_the_same_stream(corpus: Corpus) -> None:
+    streams = [rows(make(corpus, {"column": column, "buffer_size": 20})) for column in COLUMNS]
+    assert len(streams[0]) > 50
+    assert streams[0] == streams[1] == streams[2]
+    assert rows(make(corpus, {"buffer_size": 20})) == streams[0]
+
+
+def test_kept_in_memory_reads_each_row_group_once(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = make(corpus, {"keep_in_memory": True})
+    first = rows(kept)
+    reads = []
+    monkeypatch.setattr(type(kept.source._groups), "read", lambda *args: reads.append(args))
+    second = rows(kept)
+    monkeypatch.undo()
+    assert (reads, len(second) > 50) == ([], True)
+    assert (first, second) == (rows(make(corpus)), rows(make(corpus, epoch=1)))
+    # The ids are in Arrow's memory; declared is where each document begins, and one number more a row group.
+    groups = kept.source.counts
+    assert held_bytes(kept) == 8 * (sum(groups) + len(groups))
+
+
+def test_slices_of_columns_are_respected() -> None:
+    lists = pa.array([[1], [2, 3], [], [4, 5, 6]], pa.list_(pa.uint16())).slice(1)
+    ids, edges = list_values(lists, "here")
+    assert [ids[a:b].tolist() for a, b in itertools.pairwise(edges)] == [[2, 3], [], [4, 5, 6]]
+    raw = pa.array([b"\1\0", b"\2\0\3\0", b"", b"\4\0\5\1"], pa.binary()).slice(1)
+    ids, edges = byte_values(raw, np.dtype("uint16"), "here")
+    assert [ids[a:b].tolist() for a, b in itertools.pairwise(edges)] == [[2, 3], [], [4, 261]]
+
+
+def test_list_values_are_not_copied() -> None:
+    column: Any = pa.array([[1, 2], [3]], pa.list_(pa.int32()))
+    ids, _ = list_values(column, "here")
+    assert ids.__array_interface__["data"][0] == column.values.buffers()[1].address
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "sentence"),
+    [
+        ({"txt": ["a"]}, "auto", "has neither a column 'tokens' nor 'text'"),
+        ({"txt": ["a"]}, "text", "has no column 'text'; did you mean 'txt'"),
+        ({"tokens": ["a"]}, "auto", "train-0.parquet: column 'tokens' holds string, not lists"),
+        ({"token_bytes": [b"abc"]}, "token_bytes", "is no whole number of uint16 ids"),
+        ({"text": ["a", None]}, "auto", "column 'text' has 1 rows without a value"),
+        ({"text": []}, "auto", "there is nothing to read: no row group with a row in train-0.parquet"),
+    ],
+)
+def test_bad_files_are_named_in_a_sentence(
+    tmp_path: Path, table: dict[str, Any], column: str, sentence: str
+) -> None:
+    corpus = write_corpus(tmp_path, CorpusSpec(documents=(30,)))
+    pq.write_table(pa.table(table), corpus.document_files()[0])
+    with pytest.raises(DataError, match=sentence):
+        list(make(corpus, {"column": column}))
+
+
+def test_truncated_and_missing_files_are_data_errors(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path, CorpusSpec(documents=(30,)))
+    path = corpus.document_files()[0]
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match="cannot be read as parquet"):
+        make(corpus)
+    path.unlink()
+    with pytest.raises(DataError, match="does not exist"):
+        make(corpus)
+
+
+def test_unknown_options_are_refused(corpus: Corpus) -> None:
+    with pytest.raises(UsageError, match="did you mean 'buffer_size'"):
+        make(corpus, {"bufer_size": 3})
+    with pytest.raises(UsageError, match="must be at least 1"):
+        make(corpus, {"buffer_size": "0"})

@@ -1,0 +1,116 @@
+"""The parts of a shuffled pass on their own: order of row groups, what leaves the buffer, and when."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from loadstone.errors import DataError
+from loadstone.loaders.contract import LoaderConfig
+from loadstone.loaders.documents import as_bytes, byte_values
+from loadstone.loaders.shuffle_buffer import START, ShuffleBuffer, pass_order
+
+COUNTS = [3, 1, 4, 1, 5, 9, 2, 6]
+SIZES = [0, 1, 2, 7, 31, 100]
+
+
+class Letters:
+    """Row groups of strings such as ``2:0``."""
+
+    counts = COUNTS
+
+    def rows(self, group: int) -> pa.Array[Any]:
+        return pa.array([f"{group}:{place}" for place in range(COUNTS[group])])
+
+
+def test_row_groups_are_permuted_anew_by_epoch_and_seed() -> None:
+    orders = {
+        pass_order(COUNTS, LoaderConfig(seed=seed), epoch).groups for seed in range(3) for epoch in range(3)
+    }
+    assert len(orders) == 9
+    assert all(sorted(order) == list(range(8)) for order in orders)
+    assert pass_order(COUNTS, LoaderConfig(shuffle=False), 1).groups == tuple(range(8))
+
+
+def test_ranks_share_the_row_groups_of_an_epoch() -> None:
+    shares = [pass_order(COUNTS, LoaderConfig(rank=rank, world_size=3), 5).groups for rank in range(3)]
+    assert sorted(group for share in shares for group in share) == list(range(8))
+    with pytest.raises(DataError, match="8 row groups cannot be shared among 9 ranks"):
+        pass_order(COUNTS, LoaderConfig(world_size=9), 0)
+
+
+def test_a_row_is_found_by_its_number() -> None:
+    order = pass_order(COUNTS, LoaderConfig(), 0)
+    found = [order.find(number) for number in range(order.total)]
+    assert found == [(group, place) for group in order.groups for place in range(COUNTS[group])]
+
+
+def buffer_of(size: int, state: Any = START, *, seed: int = 1, lead: bool = False) -> ShuffleBuffer:
+    order = pass_order(COUNTS, LoaderConfig(), 0)
+    return ShuffleBuffer(Letters(), order, size, (seed, 0, 0), state, pa.array(["<"]) if lead else None)
+
+
+def given(buffer: ShuffleBuffer) -> list[str]:
+    return [row for turn in buffer for row in turn.rows.to_pylist()]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_state_after_any_row_gives_the_rest(size: int) -> None:
+    whole = given(buffer_of(size))
+    before = 0
+    for turn in buffer_of(size):
+        for taken in range(turn.count + 1):
+            state = json.loads(json.dumps(turn.state(taken)))
+            assert given(buffer_of(size, state))[taken:] == whole[before + taken :]
+        before += turn.count
+    assert before == 31
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_each_row_leaves_the_buffer_once_and_no_more_are_held_than_asked_for(size: int) -> None:
+    turns = list(buffer_of(size))
+    rows = [row for turn in turns for row in turn.rows.to_pylist()]
+    expected = [f"{group}:{place}" for group in pass_order(COUNTS, LoaderConfig(), 0).groups
+                for place in range(COUNTS[group])]  # fmt: skip
+    assert sorted(rows) == sorted(expected)
+    assert [turn.count for turn in turns] == [len(turn.rows) for turn in turns]
+    assert max(len(turn.held) for turn in turns) <= size
+    assert (rows == expected) == (size == 0)
+
+
+def test_every_row_can_come_first_and_last() -> None:
+    orders = [given(buffer_of(100, seed=seed)) for seed in range(400)]
+    assert len({tuple(order) for order in orders}) == 400
+    assert {order[0] for order in orders} == {order[-1] for order in orders} == set(orders[0])
+
+
+def test_draws_differ_by_seed_epoch_and_rank() -> None:
+    order = pass_order(COUNTS, LoaderConfig(), 0)
+    seeds = itertools.product(range(2), repeat=3)
+    assert len({tuple(given(ShuffleBuffer(Letters(), order, 7, seed))) for seed in seeds}) == 8
+
+
+def test_a_lead_stands_before_each_row_and_changes_nothing_else() -> None:
+    rows = given(buffer_of(7, lead=True))
+    assert set(rows[::2]) == {"<"}
+    assert rows[1::2] == given(buffer_of(7))
+
+
+def test_what_is_held_keeps_no_row_group_alive() -> None:
+    big = pa.array(["x" * 1000] * 1000)
+    kept = ShuffleBuffer._take([big], np.arange(3))
+    assert kept.get_total_buffer_size() < 10_000
+
+
+def test_documents_become_bytes_without_a_copy_and_come_back() -> None:
+    ids, edges = np.array([7, 8, 9], np.uint16), np.array([0, 2, 2, 3])
+    rows = as_bytes(ids, edges, ids.dtype)
+    assert rows.to_pylist() == [b"\7\0\10\0", b"", b"\11\0"]
+    assert rows.buffers()[2].address == ids.ctypes.data
+    back, cuts = byte_values(rows[1:], ids.dtype, "here")
+    assert (back.tolist(), cuts.tolist()) == ([9], [0, 0, 1])
+    assert as_bytes(ids, edges, np.dtype(np.int32)).to_pylist()[2] == b"\11\0\0\0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,6 +36,10 @@ from loadstone.harness.launch import Launcher  # noqa: E402
 # wants of it must not show. A test of these settings makes its own.
 for _name in ("CI", "NO_COLOR", "FORCE_COLOR", "GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS", "COLUMNS"):
     os.environ.pop(_name, None)
+
+# A shell's background job, as CI may run one, begins with Ctrl-C ignored, and so would every program the tests
+# start to interrupt it. A handler, unlike being ignored, ends at `exec`: they begin as from a terminal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A required check must not fail at random: the same examples each time, unless somebody explores
 # (`pytest --hypothesis-profile=default`).

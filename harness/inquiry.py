@@ -7,7 +7,9 @@ import functools
 import hashlib
 import itertools
 import socket
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -56,7 +58,8 @@ class Inquiry:
 
     def __init__(self, launcher: Launcher, deadline_s: float = 20.0, memory_limit: int = 0) -> None:
         self.launcher, self.deadline_s, self.memory_limit = launcher, deadline_s, memory_limit
-        self.corpora = Corpora(launcher.folder / "corpora")
+        # a folder of its own: two inquiries over one launcher must not write each other's files anew
+        self.corpora = Corpora(Path(tempfile.mkdtemp(prefix="corpora-", dir=launcher.folder)))
 
     def require_device(self, device: str) -> None:
         """Refuse a device that is not there; raises :class:`~loadstone.errors.UsageError`."""

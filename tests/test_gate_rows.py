@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from types import SimpleNamespace
 
 import gate_power
@@ -36,10 +37,9 @@ from loadstone.reports.gate_markdown import MOST_ANNOTATIONS, workflow_commands
 from loadstone.reports.junit import render_junit
 from loadstone.reports.markdown import STEP_SUMMARY_LIMIT, render_markdown, shortened
 from loadstone.suites.gating import Interval, Turn, stored_interval, verdict_of
-from package_files import PACKAGE
 from sample_documents import green
 
-ROOT = PACKAGE
+ROOT = Path(__file__).parents[1]
 ACTIONS = {"GITHUB_ACTIONS": "true"}
 
 

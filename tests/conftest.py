@@ -37,8 +37,8 @@ from loadstone.harness.launch import Launcher  # noqa: E402
 for _name in ("CI", "NO_COLOR", "FORCE_COLOR", "GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS", "COLUMNS"):
     os.environ.pop(_name, None)
 
-# A shell's background job, as CI may run one, begins with Ctrl-C ignored, and so would every program the tests
-# start to interrupt it. A handler, unlike being ignored, ends at `exec`: they begin as from a terminal.
+# A shell's background job, as CI may run one, begins with Ctrl-C ignored, and so would every program that
+# the tests start and interrupt. A handler, unlike being ignored, ends at `exec`: they begin as from a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A required check must not fail at random: the same examples each time, unless somebody explores

@@ -38,7 +38,7 @@ for _name in ("CI", "NO_COLOR", "FORCE_COLOR", "GITHUB_STEP_SUMMARY", "GITHUB_AC
     os.environ.pop(_name, None)
 
 # A shell's background job, as CI may run one, begins with Ctrl-C ignored, and so would every program that
-# the tests start and interrupt. A handler, unlike being ignored, ends at `exec`: they begin as from a terminal.
+# the tests start and interrupt. A handler, unlike being ignored, ends at `exec`: these begin as usual.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A required check must not fail at random: the same examples each time, unless somebody explores

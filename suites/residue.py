@@ -18,7 +18,7 @@ from .scenario import Scenario
 USES, WORKER_USES = 7, 4  # of each way; with workers, which take a tenth of a second to start
 SHORT = 50  # short iterations over one loader
 EXIT_S, KILLED_S = 5.0, 12.0  # to end; torch's workers ask every five seconds whether their parent lives
-COUNTED = ("file descriptors", "mappings", "threads", "child processes", "shared-memory segments",
+COUNTED = ("file descriptors", "mapped files", "threads", "child processes", "shared-memory segments",
            "bytes of the Arrow pool")  # fmt: skip
 FILES, MAPS, THREADS, CHILDREN, SEGMENTS, ARROW = range(6)
 ARROW_ALIGNED = 64  # bytes, the least that the pool gives

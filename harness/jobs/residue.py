@@ -69,8 +69,8 @@ WAYS: dict[str, Callable[[Iterable[Any], int], None]] = {
 def counted() -> list[int]:
     """What this process and those below it hold, in the order of :data:`~...suites.residue.COUNTED`."""
     gc.collect()
-    files, maps, below, segments = gauges.census()
-    return [files, maps, gauges.status()[3], below, segments, gauges.arrow_bytes()]
+    files, _, below, segments = gauges.census()
+    return [files, gauges.file_mappings(), gauges.status()[3], below, segments, gauges.arrow_bytes()]
 
 
 def rested() -> list[int]:

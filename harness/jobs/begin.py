@@ -39,8 +39,7 @@ def work(
         channel.send(Begun())
         return
     loader, facts = open_loader(subject, config, folder, manifest)
-    if loader is not None:
-        first_batch(loader, facts)
+    first_batch(loader, facts)
     channel.send(Begun(facts))
 
 

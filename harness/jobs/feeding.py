@@ -20,7 +20,6 @@ from ...suites.feeding import Fed
 from ...suites.throughput import Facts
 from ..wire import Channel
 from .opening import first_batch, forever, open_loader
-from .speed import no_batch
 
 MIN_STEPS = 4  # in a turn, however long a step is
 _PR_SET_TIMERSLACK = 29
@@ -62,12 +61,9 @@ def work(
         loader, facts = open_loader(subject, config, folder, manifest)
         if loader is not None and depth:
             loader = Prefetch(loader, depth, batch)
-        begun, item = first_batch(loader, facts) if loader is not None else (None, None)
-        if begun is not None:
-            facts.reason = no_batch(item, config["seq_len"])
-            facts.broke = bool(facts.reason)
+        begun, _ = first_batch(loader, facts, config["seq_len"])
         channel.send(facts)
-        if loader is None or begun is None or facts.reason:
+        if loader is None or begun is None:
             return
         items = forever(loader, begun)
     while True:

@@ -81,7 +81,7 @@ def work(
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     known = set(gauges.mapped_files())
     loader, facts = open_loader(subject, config, folder, manifest)
-    begun, item = first_batch(loader, facts) if loader is not None else (None, None)
+    begun, item = first_batch(loader, facts)
     if loader is None or begun is None:
         channel.send(Sampled(facts))
         return

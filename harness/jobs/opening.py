@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ...loaders import contract, corpus
+from ...loaders.batch import normalise
 from ...suites.throughput import Facts
 from ..subjects import SubjectRef, open_factory
 
@@ -33,8 +34,15 @@ def open_loader(
     return loader, Facts(startup_s=time.perf_counter() - began)
 
 
-def first_batch(loader: Iterable[Any], facts: Facts) -> tuple[Iterator[Any] | None, Any]:
-    """The iterator after its first item, whose time is noted; None if there is none."""
+def first_batch(
+    loader: Iterable[Any] | None, facts: Facts, seq_len: int = 0
+) -> tuple[Iterator[Any] | None, Any]:
+    """The iterator after its first item, whose time is noted; None, with the reason noted, if there is none.
+
+    With ``seq_len`` the item has to be a batch that can be timed, too.
+    """
+    if loader is None:
+        return None, None
     began = time.perf_counter()
     try:
         items = iter(loader)
@@ -47,7 +55,19 @@ def first_batch(loader: Iterable[Any], facts: Facts) -> tuple[Iterator[Any] | No
         facts.reason, facts.broke = told.reason, told.broke
         return None, None
     facts.first_batch_s = time.perf_counter() - began
+    if seq_len and (why := no_batch(item, seq_len)):
+        facts.reason, facts.broke = why, True
+        return None, None
     return items, item
+
+
+def no_batch(item: Any, seq_len: int) -> str:
+    """Why an item is no batch; empty if it is one."""
+    try:
+        normalise(item, seq_len)
+    except Exception as error:  # noqa: BLE001 - an array of a strange kind, a mapping that raises
+        return f"the loader yields what is no batch: {' '.join(str(error).split())[:300]}"
+    return ""
 
 
 def _given(config: dict[str, Any], folder: str, manifest: dict[str, Any]) -> tuple[Any, Any]:

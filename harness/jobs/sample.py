@@ -31,7 +31,7 @@ def work(
     """Send one :class:`Sample`."""
     loader, facts = open_loader(subject, config, folder, manifest)
     sample = Sample(facts)
-    begun, item = first_batch(loader, facts) if loader is not None else (None, None)
+    begun, item = first_batch(loader, facts)
     if begun is not None:
         try:
             batch = normalise(item, config["seq_len"])

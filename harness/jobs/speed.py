@@ -48,13 +48,8 @@ def work(
         channel.send(Facts())
     else:
         loader, facts = open_loader(subject, config, folder, manifest)
-        begun, item = first_batch(loader, facts) if loader is not None else (None, None)
+        begun, item = first_batch(loader, facts, config["seq_len"])
         if loader is None or begun is None:
-            channel.send(facts)
-            return
-        facts.reason = no_batch(item, config["seq_len"])
-        if facts.reason:
-            facts.broke = True
             channel.send(facts)
             return
         passes, count = Passes(loader, begun), counter(item)
@@ -107,15 +102,6 @@ def run_slot(passes: Passes, size: int, count: Callable[[Any], int], seconds: fl
     times = np.diff(stamps, prepend=began) / 1e3
     kept = times[:: max(1, len(times) // LATENCIES_KEPT + 1)]
     return Slot(tokens or size * len(stamps), (now - began) / 1e9, spent, kept.tolist())
-
-
-def no_batch(item: Any, seq_len: int) -> str:
-    """Why an item is no batch; empty if it is one."""
-    try:
-        normalise(item, seq_len)
-    except Exception as error:  # noqa: BLE001 - an array of a strange kind, a mapping that raises
-        return f"the loader yields what is no batch: {' '.join(str(error).split())[:300]}"
-    return ""
 
 
 def counter(item: Any) -> Callable[[Any], int]:

@@ -56,7 +56,7 @@ def work(
     torch.set_num_threads(1)
     began = time.monotonic()
     loader, facts = open_loader(subject, config, folder, manifest)
-    begun, item = first_batch(loader, facts) if loader is not None else (None, None)
+    begun, item = first_batch(loader, facts)
     if loader is None or begun is None:
         channel.send(Named(reason=facts.reason))
         return

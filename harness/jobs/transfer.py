@@ -41,7 +41,7 @@ def work(
         return
     # Batches as they are on the host: what is compared are the ways from there.
     loader, facts = open_loader(subject, config | {"device": "cpu"}, folder, manifest)
-    begun, first = first_batch(loader, facts) if loader is not None else (None, None)
+    begun, first = first_batch(loader, facts)
     if loader is None or begun is None:
         channel.send(Copied(facts))
         return

@@ -22,7 +22,7 @@ from ...suites.gating import Turn
 from ..wire import Channel
 from ..zygote import own_children
 from .opening import first_batch, open_loader
-from .speed import Passes, counter, no_batch
+from .speed import Passes, counter
 
 PROBE_S = 0.3  # batches are timed one by one for about that long, where it is asked for
 MOST_PROBED = 4000
@@ -63,12 +63,9 @@ def work(
         os.sched_setaffinity(0, {cpu})
     torch.set_num_threads(1)
     loader, facts = open_loader(subject, config, folder, manifest)
-    begun, item = first_batch(loader, facts) if loader is not None else (None, None)
-    if begun is not None:
-        facts.reason = no_batch(item, config["seq_len"])
-        facts.broke = bool(facts.reason)
+    begun, item = first_batch(loader, facts, config["seq_len"])
     channel.send(facts)
-    if loader is None or begun is None or facts.reason:
+    if loader is None or begun is None:
         return
     passes, count = Passes(loader, begun), counter(item)
     size = count(item) if fixed else 0

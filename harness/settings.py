@@ -15,7 +15,7 @@ FEEDING = "feeding"  # a part too, but only where a step time is given
 SCALING = "scaling"  # a part that is measured only where it is asked for
 MAX_STEP_MS = 60_000.0
 DEVICES = ("cpu", "cuda", "mps", "xpu")
-QUICK_STRIDE = 4  # with --quick a resume is tried at every fourth batch
+QUICK_STRIDE = 8  # with --quick a resume is tried at every eighth batch
 THOROUGH_SHAPES = ((12, 1024), (32, 1024), (64, 2048))
 
 
@@ -33,7 +33,7 @@ class Effort:
 
 EFFORTS = {
     "quick": Effort(
-        rounds=7, slot_s=0.12, memory_batches=1200, memory_s=8.0, characters=1_500_000, shrink_s=3.0
+        rounds=7, slot_s=0.08, memory_batches=1200, memory_s=8.0, characters=1_500_000, shrink_s=3.0
     ),
     "normal": Effort(
         rounds=11, slot_s=0.25, memory_batches=2000, memory_s=20.0, characters=6_000_000, shrink_s=8.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import select
 import signal
@@ -156,6 +157,9 @@ def main() -> None:
     """Entry of the process."""
     control = socket.socket(fileno=int(sys.argv[1]))
     child.preload()
+    # A child that collects garbage need not look through the libraries, nor copy their pages by doing so.
+    gc.collect()
+    gc.freeze()
     # Whatever a library prints here would land in the user's terminal.
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1):

@@ -54,6 +54,7 @@ def work(
     import torch
 
     torch.set_num_threads(1)
+    gc.unfreeze()  # what holds a leak may be in a module that was there before
     began = time.monotonic()
     loader, facts = open_loader(subject, config, folder, manifest)
     begun, item = first_batch(loader, facts)

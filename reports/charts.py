@@ -78,7 +78,7 @@ def latency_chart(rows: Rows, ident: str, width: int = 520) -> str:
         base.mark_bar(color=BLUE, height=9, opacity=0.55, minBandSize=1, aria=True).encode(
             x=at["p25"], x2="p75:Q"
         ),
-        base.mark_tick(color=BLUE, thickness=3, size=15, aria=True).encode(x=at["p50"]),
+        base.mark_tick(color=BLUE, thickness=3, size=12, aria=True).encode(x=at["p50"]),
         base.mark_point(color=BLUE, size=40, opacity=1, filled=False, aria=True).encode(x=at["top"]),
         *_labels(alt.Chart(table("points")).encode(y=_rows_axis())),
     ]
@@ -164,7 +164,7 @@ def _interval_layers(low: alt.X, scale: alt.Scale) -> list[Any]:
     )
     return [
         base.mark_bar(height=8, opacity=0.5, minBandSize=1, aria=True).encode(x=low, x2="high:Q"),
-        base.mark_tick(thickness=2.5, size=14, opacity=1, aria=True).encode(x=median),
+        base.mark_tick(thickness=2.5, size=12, opacity=1, aria=True).encode(x=median),
         crossed.encode(x=median),
         *_labels(alt.Chart(table("points")).encode(y=_rows_axis())),
     ]
@@ -174,7 +174,7 @@ def _labels(base: alt.Chart) -> list[Any]:
     """The subject's name and number above its line, at the left, where few marks are."""
     import altair as alt
 
-    text = base.mark_text(color=INK, align="left", baseline="bottom", dy=-6, fontSize=11)
+    text = base.mark_text(color=INK, align="left", baseline="bottom", dy=-7, fontSize=11)
     return [text.encode(x=alt.value(0), text="label:N")]
 
 

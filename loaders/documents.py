@@ -120,12 +120,15 @@ class DocumentSource:
             ids, edges = byte_values(turn.rows[2 * first :], self.dtype, "the buffer")
             yield Piece(turn, first, ids, edges[:-1:2])
             return
-        encode, bos = self._corpus.tokenizer.encode_ordinary, [self.bos]
         for at in range(first, turn.count, TOKENISED):
-            texts = cast("list[str]", turn.rows[at : at + TOKENISED].to_pylist())
-            encoded = [bos + encode(text) for text in texts]
-            starts = np.cumsum([0, *map(len, encoded)])[:-1]
-            yield Piece(turn, at, np.array(list(itertools.chain.from_iterable(encoded))), starts)
+            yield Piece(turn, at, *self._tokenise(turn.rows[at : at + TOKENISED]))
+
+    def _tokenise(self, rows: pa.Array[Any]) -> tuple[Ids, npt.NDArray[np.integer[Any]]]:
+        """Ids (n,) of documents of text, each behind its BOS, and where each begins (documents,)."""
+        encode, bos = self._corpus.tokenizer.encode_ordinary, [self.bos]
+        encoded = [bos + encode(text) for text in cast("list[str]", rows.to_pylist())]
+        edges = np.fromiter(itertools.accumulate(map(len, encoded), initial=0), np.int64, len(encoded) + 1)
+        return np.fromiter(itertools.chain.from_iterable(encoded), np.int64, edges[-1]), edges[:-1]
 
     @property
     def nbytes(self) -> int:

@@ -195,6 +195,16 @@ class Plants:
 
         return plant
 
+    def names(self) -> Plant:
+        """``size`` attributes looked up by names made anew: the interpreter keeps up to 4,096 of them."""
+
+        def plant(n: int, batch: Any) -> None:
+            made = [f"{self.rng.random()}"[: self.rng.randrange(8, 20)] for _ in range(self.size)]
+            for name in made:
+                getattr(self, name, None)
+
+        return plant
+
     def page_cache(self) -> Plant:
         """Another part of the file is read through a map each time: resident memory, none of its own."""
         ids = np.memmap(self.file, np.uint8, mode="r")
@@ -212,7 +222,7 @@ LEAKS = (
 )  # fmt: skip
 DECOYS = (
     "none", "logarithmic_cache", "saturating_cache", "lru_cache", "fragmentation", "sawtooth", "cycles",
-    "filling_buffer", "page_cache",
+    "names", "filling_buffer", "page_cache",
 )  # fmt: skip
 
 

@@ -17,6 +17,20 @@ _SHARED = tuple(path.encode() for path in _SHARED_PATHS)
 _KINDS = ("RssAnon", "RssFile", "RssShmem", "Threads")
 
 
+def forget_lookups() -> None:
+    """Empty the interpreter's cache of attribute lookups, which keeps each name looked up last alive.
+
+    A name made anew for every batch (``np.cumsum`` of a list does so, as does ``getattr(self, f"...")``)
+    fills it by 64 bytes or so at a time, up to 4,096 names: evenly enough, at first, to look like a leak.
+    Python's documentation of these functions: for releasing references "when hunting for leaks".
+    """
+    for name in ("_clear_internal_caches", "_clear_type_cache"):  # the first since Python 3.13
+        clear = getattr(sys, name, None)
+        if clear is not None:
+            clear()
+            return
+
+
 def live_bytes() -> int:
     """Bytes in use by the allocator, mapped blocks included; without mallinfo2, anonymous memory."""
     if hasattr(psutil, "heap_info"):

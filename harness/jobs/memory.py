@@ -150,6 +150,7 @@ class Sampler:
     def take(self, batch: int) -> bool:
         """One sample; False if there is room for no more."""
         gc.collect()
+        gauges.forget_lookups()
         self.trim(0)
         arrow = gauges.arrow_bytes()
         held = int(self.buffered(self.loader)) if self.buffered else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import signal
 import sys
 import traceback
@@ -37,12 +36,17 @@ from .cli_options import (
     subjects_argument,
     telling_options,
 )
+from .executing import (
+    Interrupted,
+    execute,
+    measurements,
+    require_places,
+    require_writable,
+    settings_of,
+    tell,
+)
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-class Interrupted(Exception):
-    """Ctrl-C, or the end of a time limit, with the sentence that says what was kept."""
 
 
 class Verbs(click.Group):
@@ -113,7 +117,7 @@ def list_subjects(no_color: bool) -> None:
 @click.option("--only", multiple=True, metavar="ID", help="Checks or families to ask.")
 def run(**given: Any) -> NoReturn:
     """The main job: checks, measurements and a report (all five by default)."""
-    _execute(given, ("checks", *_measurements(given)))
+    execute(given, ("checks", *measurements(given)))
 
 
 @cli.command()
@@ -122,7 +126,7 @@ def run(**given: Any) -> NoReturn:
 @click.option("--only", multiple=True, metavar="ID", help="Checks or families to ask.")
 def check(**given: Any) -> NoReturn:
     """Correctness only."""
-    _execute(given, ("checks",))
+    execute(given, ("checks",))
 
 
 @cli.command()
@@ -136,7 +140,7 @@ def check(**given: Any) -> NoReturn:
 def bench(part: str | None, **given: Any) -> NoReturn:
     """Measurements only."""
     curves = ("scaling",) if given["scaling"] and part != "scaling" else ()
-    _execute(given, (part, *curves) if part else _measurements(given))
+    execute(given, (part, *curves) if part else measurements(given))
 
 
 @cli.command()
@@ -149,7 +153,7 @@ def show(**given: Any) -> None:
     from .showing import show_batch
 
     rows, no_color, subject = given.pop("rows"), given.pop("no_color"), given.pop("subject")
-    settings = _settings({**given, "subjects": (subject,)}, ())
+    settings = settings_of({**given, "subjects": (subject,)}, ())
     show_batch(settings, rows=rows, no_color=no_color)
 
 
@@ -161,7 +165,7 @@ def describe(subject: str, no_color: bool, **given: Any) -> NoReturn:
     """What this loader does: its traits inferred from its behaviour, beside those it states."""
     from .describing import describe as describe_subject
 
-    settings = _settings({**given, "subjects": (subject,)}, ())
+    settings = settings_of({**given, "subjects": (subject,)}, ())
     sys.exit(describe_subject(settings, no_color=no_color))
 
 
@@ -177,7 +181,7 @@ def museum(entries: tuple[str, ...], **given: Any) -> NoReturn:
 
     folder = given["folder"]
     if folder is not None:
-        _require_folder(folder)
+        require_writable(folder)
     sys.exit(run_museum(entries, **given))
 
 
@@ -191,7 +195,7 @@ def compare(documents: tuple[Path, ...], folder: Path | None, **given: Any) -> N
     from .compare_verb import compare_files
 
     if folder is not None:
-        _require_folder(folder)
+        require_writable(folder)
     sys.exit(compare_files(documents, folder, **given))
 
 
@@ -205,8 +209,8 @@ def report(document: Path, folder: Path, **given: Any) -> NoReturn:
     from ..reports.document import load
 
     loaded = load(document)
-    _require_places(folder, given)
-    _tell(loaded, folder, given)
+    require_places(folder, given)
+    tell(loaded, folder, given)
     sys.exit(loaded.exit_code)
 
 
@@ -254,16 +258,16 @@ def gate(**given: Any) -> NoReturn:
     from .gate_verb import begin, gate_words
 
     words = gate_words(given)
-    settings = _settings({**given, "effort": given["effort"] or "quick"}, ("checks",))
-    _require_places(settings.folder, given)
+    settings = settings_of({**given, "effort": given["effort"] or "quick"}, ("checks",))
+    require_places(settings.folder, given)
     with begin(settings, words) as job:
         try:
             with Progress(job.steps, quiet=given["quiet"]) as progress:
                 document = job.execute(progress)
         except KeyboardInterrupt as error:
-            _tell(job.document(interrupted=True), settings.folder, given)
+            tell(job.document(interrupted=True), settings.folder, given)
             raise Interrupted("interrupted; what was measured is told above and in the files.") from error
-        _tell(document, settings.folder, given)
+        tell(document, settings.folder, given)
     for line in workflow_commands(document):
         click.echo(line)
     sys.exit(document.exit_code)
@@ -293,97 +297,6 @@ def history(subjects: tuple[str, ...], folder: Path, added: Path | None, **given
             raise UsageError("--add stores in a folder; commit that folder to the branch, and omit --branch.")
         store(added, folder)
     show(folder, subjects, **given)
-
-
-def _settings(given: dict[str, Any], parts: tuple[str, ...]) -> Any:
-    """Settings from the words of the command line; raises UsageError for those that are wrong."""
-    from ..loaders.traits import parse
-    from .settings import Settings
-    from .words import memory_size, name_value
-
-    words = dict(given)
-    for name in ("json_file", "junit_file", "quiet", "no_color", "scaling"):
-        words.pop(name, None)
-    return Settings(
-        parts=parts,
-        traits=tuple(parse(word) for word in words.pop("traits")),
-        options=tuple(name_value("--option", word) for word in words.pop("options")),
-        memory_limit=memory_size(words.pop("memory_limit")),
-        deadline_s=words.pop("deadline"),
-        effort=words.pop("effort", None) or "normal",
-        command=shlex.join(["loadstone", *sys.argv[1:]]),
-        **words,
-    )
-
-
-def _measurements(given: dict[str, Any]) -> tuple[str, ...]:
-    """What is measured unless something is singled out: feeding and curves only where asked for."""
-    scaling = ("scaling",) if given["scaling"] else ()
-    feeding = () if given["step_time"] is None else ("feeding",)
-    return ("throughput", *scaling, *feeding, "memory", "transfer")
-
-
-def _execute(given: dict[str, Any], parts: tuple[str, ...]) -> NoReturn:
-    from ..reports.progress import Progress
-    from .run import Run
-
-    settings = _settings(given, parts)
-    _require_places(settings.folder, given)
-    with Run(settings) as job:
-        try:
-            with Progress(job.steps, quiet=given["quiet"]) as progress:
-                document = job.execute(progress)
-        except KeyboardInterrupt as error:
-            raise Interrupted(_kept(settings.folder if job.journal else None)) from error
-        _tell(document, settings.folder, given)
-    sys.exit(document.exit_code)
-
-
-def _kept(folder: Path | None) -> str:
-    if folder is None:
-        return "interrupted; nothing is kept, for there is no report folder."
-    return f"interrupted; what was finished is kept in {folder}, and --resume goes on with it."
-
-
-def _require_folder(folder: Path) -> None:
-    from .run import require_writable
-
-    require_writable(folder)
-
-
-def _require_places(folder: Path | None, given: dict[str, Any]) -> None:
-    """Refuse what cannot be written before there is anything to write."""
-    from .run import require_writable
-
-    if folder is not None:
-        require_writable(folder)
-    for option in ("json", "junit"):
-        file: Path | None = given[f"{option}_file"]
-        if file is not None:
-            require_writable(file.parent, f"--{option}")
-            if file.is_dir():
-                raise UsageError(f"--{option} {file} is a folder; name a file in it.")
-
-
-def _tell(document: Any, folder: Path | None, given: dict[str, Any]) -> None:
-    """Write the files asked for, then the table."""
-    from ..reports.document import encode, write_beside
-    from ..reports.markdown import append_step_summary
-    from ..reports.terminal import print_document
-
-    if folder is not None:
-        from ..reports.writer import write_report
-
-        write_report(document, folder)
-    if given["json_file"]:
-        write_beside(given["json_file"], encode(document))
-    if given["junit_file"]:
-        from ..reports.junit import write_junit
-
-        write_junit(document, given["junit_file"])
-    append_step_summary(document)
-    if not given["quiet"]:
-        print_document(document, no_color=given["no_color"], report=folder)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

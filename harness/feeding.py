@@ -62,7 +62,7 @@ def measure_feeding(
     feeders: list[tuple[str, _Feeder]] = []
     for opened in subjects:
         name = opened.ref.name
-        reason = measurer.unreadable(opened)
+        reason = measurer.barred(opened)
         if reason:
             found[name] = Feedings([unfed(shape, step_s, depth, reason) for depth in DEPTHS])
             continue

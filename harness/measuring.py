@@ -46,6 +46,7 @@ class Measurer:
     ) -> None:
         self.launcher, self.corpus, self.settings = launcher, corpus, settings
         self.effort, self.workers = effort or settings.spent, workers
+        self.hung: dict[str, str] = {}  # who let a deadline pass, and how: nobody waits for it again
         self.lock = threading.Lock()  # two subjects are watched at a time
         self.cpu = max(os.sched_getaffinity(0))
 
@@ -56,6 +57,11 @@ class Measurer:
         if reads is None or reads in there:
             return ""
         return f"reads {reads}; the data holds {', '.join(there) or 'nothing it knows'}"
+
+    def barred(self, opened: Opened) -> str:
+        """Why this subject is not measured: it hung before, or cannot read the data; empty if it is."""
+        hung = self.hung.get(opened.ref.name)
+        return f"it {hung}" if hung else self.unreadable(opened)
 
     def arguments(self, opened: Opened | None, batch_size: int, seq_len: int, **more: Any) -> dict[str, Any]:
         """What a measuring job is told."""
@@ -84,17 +90,14 @@ class Measurer:
         begun: dict[str, tuple[Facts | None, Facts | None]] = {}
         for opened in subjects:
             name = opened.ref.name
-            reason = self.unreadable(opened)
-            if reason:
-                found[name] = (unmeasured(*shape, reason), Facts(reason=reason))
-                continue
-            tell(f"{name}: first batch")
-            begun[name] = self._begin(opened, shape, cold=True), self._begin(opened, shape, cold=False)
+            if not self.barred(opened):
+                tell(f"{name}: first batch")
+                begun[name] = self._begin(opened, shape, cold=True), self._begin(opened, shape, cold=False)
+            if reason := self.barred(opened):
+                found[name] = unmeasured(*shape, reason), Facts(reason=reason, broke=name in self.hung)
         for opened in subjects:
-            name = opened.ref.name
-            if name in found:
-                continue
-            contenders[name] = Contender(self._fork_speed(opened, shape))
+            if opened.ref.name not in found:
+                contenders[opened.ref.name] = Contender(self._fork_speed(opened, shape))
         works = {
             opened.ref.name: work_of(opened.traits.reads, opened.described.options) for opened in subjects
         }
@@ -113,6 +116,8 @@ class Measurer:
             one = row(*shape, contender.facts, contender.slots, limits[COPY].slots, work)
             note_begin(one, *begun[name])
             found[name] = one, contender.facts
+            if contender.child.late:
+                self.hung[name] = contender.facts.reason
         return found
 
     def _begin(self, opened: Opened, shape: tuple[int, int], *, cold: bool) -> Facts | None:
@@ -121,8 +126,12 @@ class Measurer:
             return None
         if cold and (self.settings.data is not None or self.settings.effort == "quick"):
             return None
+        if opened.ref.name in self.hung:
+            return None
         child = self.launcher.fork("begin", self.arguments(opened, *shape, cold=cold))
         answer = one_answer(child, START_DEADLINE_S, Begun)
+        if child.late:
+            self.hung[opened.ref.name] = f"gave no first batch within {START_DEADLINE_S:g} s"
         return answer.facts if answer is not None and answer.facts and not answer.facts.reason else None
 
     def _fork_speed(self, opened: Opened | None, shape: tuple[int, int], limit: str = "") -> Child:
@@ -166,7 +175,7 @@ class Measurer:
         return dict(zip((o.ref.name for o in subjects), found, strict=True))
 
     def _memory(self, opened: Opened) -> Memory:
-        reason = self.unreadable(opened)
+        reason = self.barred(opened)
         if reason:
             return Memory(verdict="not_measured", reason=reason)
         effort, limit = self.settings.spent, self.settings.memory_limit
@@ -182,8 +191,8 @@ class Measurer:
 
     def transfer(self, opened: Opened, shape: tuple[int, int]) -> Transfer:
         """The copy of a batch to the device, or why it was not measured."""
-        unreadable = self.unreadable(opened)
-        arguments = self.arguments(opened, *shape, batches=TRANSFER_BATCHES, unreadable=unreadable)
+        reason = self.barred(opened)
+        arguments = self.arguments(opened, *shape, batches=TRANSFER_BATCHES, unreadable=reason)
         child = self.launcher.fork("transfer", arguments)
         copied = one_answer(child, TRANSFER_DEADLINE_S, Copied)
         if copied is None:

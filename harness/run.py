@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -22,7 +20,6 @@ from ..reports.document import (
     Memory,
     Subject,
     Throughput,
-    TraitSheet,
     Transfer,
     decode,
     encode,
@@ -30,9 +27,10 @@ from ..reports.document import (
 from ..suites.families import REGISTER, matches
 from ..suites.feeding import strike_feeding
 from ..suites.scaling import strike_scaling
-from ..suites.throughput import Facts, real_data_finding, strike
+from ..suites.throughput import Facts, strike
 from . import waivers
 from .configuration import configure
+from .documenting import data_of, measured_findings, no_memory, subject_of
 from .feeding import Feedings, measure_feeding
 from .inquiry import Inquiry, Opened
 from .journal import Journal
@@ -140,7 +138,7 @@ class Run:
         opened = self._open(telling)
         if self.settings.folder is not None:
             self.journal = Journal(self.settings.folder, self.settings.plain(), self.settings.resume)
-        self.subjects = [_subject(one, self.waived[one.ref.name]) for one in opened]
+        self.subjects = [subject_of(one, self.waived[one.ref.name]) for one in opened]
         if CHECKS in self.settings.parts:
             pairs = list(zip(opened, self.subjects, strict=True))
             side_by_side(self.lanes, pairs, lambda lane, pair: self._check(lane, *pair, telling))
@@ -255,7 +253,7 @@ class Run:
             timed = done[subject.name]
             assert timed is not None
             subject.throughput = timed.rows
-            measured = _measured_findings(subject, timed.facts)
+            measured = measured_findings(subject, timed.facts)
             subject.checks += waivers.apply(measured, self.waived[subject.name])
             strike(subject.throughput, subject.checks)
 
@@ -289,7 +287,7 @@ class Run:
             subject.feeding = fed.rows
             broke = [facts for facts in fed.facts if facts.broke]
             if broke and not any(finding.id == "end.measured" for finding in subject.checks):
-                found = _measured_findings(subject, broke)
+                found = measured_findings(subject, broke)
                 subject.checks += waivers.apply(found, self.waived[subject.name])
             strike_feeding(subject.feeding, subject.checks)
         telling.advance()
@@ -301,7 +299,7 @@ class Run:
         for name, verdict in found.items():
             self._keep(name, MEMORY, verdict)
         for subject in self.subjects:
-            subject.memory = [found.get(subject.name) or kept[subject.name] or _no_memory()]
+            subject.memory = [found.get(subject.name) or kept[subject.name] or no_memory()]
         telling.advance()
 
     def _recall(self, subject: str, part: str, kind: type[Any]) -> Any:
@@ -317,70 +315,10 @@ class Run:
             created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             exit_code=exit_code(self.subjects),
             seed=self.settings.seed,
-            data=_data(corpus),
+            data=data_of(corpus),
             machine=describe_machine(),
             config={"command": self.settings.command, **self.settings.plain()},
             subjects=self.subjects,
             summary=summarise(self.subjects),
         )
         return decode(encode(document))
-
-
-def _subject(opened: Opened, waived: Sequence[waivers.Waiver]) -> Subject:
-    ref, described = opened.ref, opened.described
-    return Subject(
-        name=ref.name,
-        origin=ref.origin,
-        version=ref.version,
-        options=described.options,
-        traits=TraitSheet(stated=described.traits),
-        waivers=waivers.told(waived),
-    )
-
-
-def _no_memory() -> Memory:
-    return Memory(verdict="not_measured", reason="not asked for")
-
-
-def _measured_findings(subject: Subject, seen: Sequence[Facts]) -> Sequence[Finding]:
-    """What the measurement itself shows to be wrong."""
-    for facts in seen:
-        if facts.broke:
-            return [Finding(
-                id="end.measured", family="coverage", verdict="fail", reason=facts.reason,
-                diagnosis="the loader broke while it was measured; run `loadstone check` on it alone",
-            )]  # fmt: skip
-        finding = real_data_finding(facts, subject.traits.stated)
-        if finding is not None:
-            return [finding]
-    return []
-
-
-def _data(corpus: Corpus | None) -> dict[str, Any]:
-    if corpus is None:
-        return {"name": "counting corpus", "kind": "counting"}
-    manifest = corpus.manifest
-    return {
-        "name": corpus.name,
-        "kind": manifest.kind,
-        "fingerprint": manifest.fingerprint,
-        "vocab_size": manifest.vocab_size,
-        "tokens": dict(manifest.num_tokens),
-        "reads": corpus.reads(),
-    }
-
-
-def require_writable(folder: Path, option: str = "-o") -> None:
-    """Refuse a folder that cannot be written, before anything is run; creates nothing.
-
-    Raises:
-        UsageError: it, or the nearest folder above it that exists, cannot be written.
-    """
-    there = folder.absolute()
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        why = "is no folder" if not there.is_dir() else "is not writable"
-        raise UsageError(
-            f"the folder {folder} cannot be written: {there} {why}; choose another with {option}."
-        )

@@ -6,6 +6,7 @@ batch and kept beside it, and ``state_dict()`` gives the one of the last batch t
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any, NamedTuple
 
@@ -35,7 +36,7 @@ def take_state(loader: Any) -> State:
         return State(error=error)
 
 
-class Ahead:
+class Ahead(abc.ABC):
     """A wrapper of a loader.
 
     ``state_dict``, ``load_state_dict`` and ``set_epoch`` are there if the wrapped loader, reachable
@@ -50,9 +51,9 @@ class Ahead:
             return getattr(self, f"_{name}")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    @abc.abstractmethod
     def _end(self) -> None:
         """End the iteration that is running, if any, so that nobody else uses the loader."""
-        raise NotImplementedError
 
     def _state_dict(self) -> Any:
         return (self._kept or take_state(self.loader)).get()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
 import tempfile
+import time
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -64,12 +66,28 @@ class LazySpool(Spool):
 
 def produce(loader: Spooled, spool: Spool, worker: int, out: Any) -> None:
     """What a worker process does."""
+    parent = os.getppid()
+    out.cancel_join_thread()  # an end need not wait until somebody reads what is left
     try:
         for batch in loader.batches([loader.bos, *ids] for ids in spool.read(worker)):
-            out.put([part.numpy() for part in batch])
-        out.put(None)
+            hand_over(out, [part.numpy() for part in batch], parent)
+        hand_over(out, None, parent)
     except OSError as error:
-        out.put(error)
+        hand_over(out, error, parent)
+    while os.getppid() == parent:  # what was put last is still on its way; the parent ends this process
+        time.sleep(PATIENCE_S)
+
+
+def hand_over(out: Any, item: Any, parent: int) -> None:
+    """Put it once there is room; end with the parent, which takes nothing more when it was killed."""
+    while True:
+        try:
+            out.put(item, timeout=PATIENCE_S)
+        except queue.Full:
+            if os.getppid() != parent:
+                raise SystemExit(1) from None
+        else:
+            return
 
 
 class Spooled(Worked):

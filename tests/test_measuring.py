@@ -1,0 +1,37 @@
+"""Measuring a subject that hangs: it is waited for once, not at every measurement."""
+
+from __future__ import annotations
+
+import time
+
+from loadstone.harness import measuring
+from loadstone.harness.measuring import Measurer
+from loadstone.harness.settings import Settings
+from loadstone.harness.subjects import find
+from loadstone.loaders.library_text import write_text_corpus
+
+HANGS = """
+import time
+
+def subject(corpus, config):
+    time.sleep(600)
+    yield
+"""
+
+
+def test_who_hangs_once_is_not_waited_for_again(inquiry, tmp_path, monkeypatch):
+    monkeypatch.setattr(measuring, "START_DEADLINE_S", 3.0)
+    (tmp_path / "hangs.py").write_text(HANGS)
+    corpus = write_text_corpus(tmp_path / "text", 300_000)
+    measurer = Measurer(inquiry.launcher, corpus, Settings(effort="quick"))
+    stuck = inquiry.open(find(f"{tmp_path}/hangs.py:subject"), {}, {})
+    name = stuck.ref.name
+    row, facts = measurer.throughput([stuck], (4, 32))[name]
+    assert (row.tokens_per_s, facts.broke) == (None, True)
+    assert row.reason == "it gave no first batch within 3 s"
+    monkeypatch.setattr(measuring, "START_DEADLINE_S", 60.0)  # of which nothing is spent
+    began = time.monotonic()
+    assert measurer.throughput([stuck], (4, 64))[name][1].reason == row.reason
+    memory = measurer.memory([stuck])[name]
+    assert (memory.verdict, memory.reason) == ("not_measured", row.reason)
+    assert time.monotonic() - began < 30

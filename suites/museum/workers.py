@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,19 @@ from .worker_bases import WORKED, Share, Worked
 @guard(PLANTED, stated=WORKED)
 class WorksInTurns(Worked):
     """The base of the defects beside it."""
+
+
+@guard(PLANTED, stated=WORKED)
+class OneStartsLate(Worked):
+    """The second worker is up a moment after the first has given a batch; neither outlives its parent."""
+
+    def through_workers(self) -> Any:  # noqa: D102
+        return DataLoader(
+            Share(self),
+            batch_size=None,
+            num_workers=self.config.num_workers,
+            worker_init_fn=lambda worker: time.sleep(0.2 * worker),
+        )
 
 
 @exhibit("G2", "worker.disjoint", stated=WORKED)

@@ -27,7 +27,7 @@ from .launch import Launcher
 from .museum_page import matrix, name
 from .subjects import find
 
-AT_ONCE = 2
+AT_ONCE = 3  # on two cores: some wait for what never comes, or for workers that ask every five seconds
 DEADLINE_S = 20.0
 HANG_S = 5.0  # for those that wait for ever
 FILE = "museum.md"

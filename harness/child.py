@@ -38,6 +38,7 @@ class Job(msgspec.Struct, frozen=True):
         path: entries put in front of ``sys.path``.
         memory_limit: bytes of private memory it may take beyond what it starts with (mapped files
             do not count); 0 for no limit.
+        cgroup: the ``cgroup.procs`` of a group it enters before all else; empty for none.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Job(msgspec.Struct, frozen=True):
     env: dict[str, str] = {}
     path: tuple[str, ...] = ()
     memory_limit: int = 0
+    cgroup: str = ""
 
 
 def preload() -> None:
@@ -96,6 +98,8 @@ def isolate(job: Job) -> None:
     _keep_temporary_files(job.folder)
     _limit(resource.RLIMIT_FSIZE, MAX_FILE_BYTES)
     _limit(resource.RLIMIT_CORE, 0)
+    if job.cgroup:
+        Path(job.cgroup).write_text("0", encoding="ascii")  # the process that writes
     if job.memory_limit:
         _limit(resource.RLIMIT_DATA, _private_bytes() + job.memory_limit)
     os.environ.update(job.env)

@@ -158,7 +158,10 @@ class Measurer:
             alive = [one for one in alive if one.running]
 
     def memory(self, subjects: Sequence[Opened], tell: Tell = lambda _: None) -> dict[str, Memory]:
-        """The verdict on every subject; two processes at a time, since nothing here is timed."""
+        """The verdict on every subject; two processes at a time, since nothing here is timed.
+
+        Under a limit there is one at a time: a page that another one maps cannot be taken from memory.
+        """
 
         def one(opened: Opened) -> Memory:
             tell(f"{opened.ref.name}: memory")
@@ -172,22 +175,38 @@ class Measurer:
                 pool.shutdown(wait=False, cancel_futures=True)
                 self.launcher.abandon()
                 raise
+        for opened, memory in zip(subjects, found, strict=True):
+            self._press(opened, memory, tell)
         return dict(zip((o.ref.name for o in subjects), found, strict=True))
+
+    def _watched(self, opened: Opened) -> tuple[Corpus, dict[str, Any]]:
+        """What memory is watched on, and what the job is told."""
+        with self.lock:
+            corpus = roomy(self.corpus) if self.settings.data is None else self.corpus
+        return corpus, self.arguments(opened, *MEMORY_SHAPE) | {"manifest": plain(corpus.manifest)}
+
+    def _press(self, opened: Opened, found: Memory, tell: Tell) -> None:
+        """Add what becomes of it under the limit that was asked for, if one was."""
+        limit = self.settings.memory_limit
+        if not limit or (found.verdict == "not_measured" and "MemoryError" not in found.reason):
+            return
+        tell(f"{opened.ref.name}: under the memory limit")
+        corpus, arguments = self._watched(opened)
+        try:
+            under_limit(self.launcher.exact, arguments, found, limit, corpus.folder)
+        except BaseException:  # interrupted
+            self.launcher.abandon()
+            raise
 
     def _memory(self, opened: Opened) -> Memory:
         reason = self.barred(opened)
         if reason:
             return Memory(verdict="not_measured", reason=reason)
         effort, limit = self.settings.spent, self.settings.memory_limit
-        with self.lock:
-            corpus = roomy(self.corpus) if self.settings.data is None else self.corpus
-        arguments = self.arguments(opened, *MEMORY_SHAPE) | {"manifest": plain(corpus.manifest)}
-        found = watch_memory(
+        _, arguments = self._watched(opened)
+        return watch_memory(
             self.launcher, arguments, opened.ref.name, effort.memory_batches, effort.memory_s, limit
         )
-        if limit and (found.verdict != "not_measured" or "MemoryError" in found.reason):
-            under_limit(self.launcher.exact, arguments, found, limit)
-        return found
 
     def transfer(self, opened: Opened, shape: tuple[int, int]) -> Transfer:
         """The copy of a batch to the device, or why it was not measured."""

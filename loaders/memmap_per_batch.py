@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .contract import LoaderConfig, Option, loader, spec_of
-from .token_file import ReadTokens, TokenFile
+from .token_file import ADVICE, ReadTokens, TokenFile
 from .token_streams import ORDER, SEQUENTIAL, RandomWindows, SequentialWindows, open_stream
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ ACCESS = Option(
 class RemappedSource:
     """The ids of a token file, (n,), under a new map, or to be read, each time they are asked for."""
 
-    def __init__(self, file: TokenFile, identity: str, access: str = "map") -> None:
-        self._access = access
+    def __init__(self, file: TokenFile, identity: str, access: str, advice: str) -> None:
+        self._access, self._advice = access, advice
         self.num_tokens = file.num_tokens
         self.identity = identity
         self._file: TokenFile | None = file
@@ -39,7 +39,7 @@ class RemappedSource:
         """A new map, which goes when the caller drops it; or what reads the file."""
         if self._file is None:
             raise ValueError("the loader is closed; open a new one.")
-        return self._file.map() if self._access == "map" else ReadTokens(self._file)
+        return self._file.map(self._advice) if self._access == "map" else ReadTokens(self._file)
 
     def close(self) -> None:
         """Map no more; nothing is open between batches."""
@@ -64,7 +64,7 @@ class RemappedSource:
     workers=False,
     copies="queued",
     holds="buffer",
-    options={"order": ORDER, "access": ACCESS},
+    options={"order": ORDER, "access": ACCESS, "advice": ADVICE},
     modes={"order=sequential": SEQUENTIAL},
 )
 def memmap_per_batch(corpus: Corpus, config: LoaderConfig) -> RandomWindows | SequentialWindows:
@@ -76,5 +76,5 @@ def memmap_per_batch(corpus: Corpus, config: LoaderConfig) -> RandomWindows | Se
     """
     spec_of(memmap_per_batch).check_options(config.options, "memmap_per_batch")
     file = TokenFile.of(corpus, config)
-    access = config.option("access", ACCESS.default)
-    return open_stream(RemappedSource(file, corpus.manifest.fingerprint, access), config)
+    access, advice = config.option("access", ACCESS.default), config.option("advice", ADVICE.default)
+    return open_stream(RemappedSource(file, corpus.manifest.fingerprint, access, advice), config)

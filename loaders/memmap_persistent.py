@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .contract import LoaderConfig, loader, spec_of
-from .token_file import TokenFile
+from .token_file import ADVICE, TokenFile
 from .token_streams import ORDER, SEQUENTIAL, RandomWindows, SequentialWindows, open_stream
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class MappedSource:
     """The ids of a token file, (n,), under one map that lives until it is closed."""
 
-    def __init__(self, file: TokenFile, identity: str) -> None:
+    def __init__(self, file: TokenFile, identity: str, advice: str) -> None:
         self.num_tokens = file.num_tokens
         self.identity = identity
-        self._ids: Tokens | None = file.map()
+        self._ids: Tokens | None = file.map(advice)
 
     def tokens(self) -> Tokens:
         """The map, the same each time."""
@@ -55,7 +55,7 @@ class MappedSource:
     workers=False,
     copies="queued",
     holds="buffer",
-    options={"order": ORDER},
+    options={"order": ORDER, "advice": ADVICE},
     modes={"order=sequential": SEQUENTIAL},
 )
 def memmap_persistent(corpus: Corpus, config: LoaderConfig) -> RandomWindows | SequentialWindows:
@@ -67,4 +67,5 @@ def memmap_persistent(corpus: Corpus, config: LoaderConfig) -> RandomWindows | S
     """
     spec_of(memmap_persistent).check_options(config.options, "memmap_persistent")
     file = TokenFile.of(corpus, config)
-    return open_stream(MappedSource(file, corpus.manifest.fingerprint), config)
+    advice = config.option("advice", ADVICE.default)
+    return open_stream(MappedSource(file, corpus.manifest.fingerprint, advice), config)

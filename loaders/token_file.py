@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
+from .contract import Option
 from .windows import Tokens, check_length
 
 if TYPE_CHECKING:
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 
     from .contract import LoaderConfig
     from .corpus import Corpus
+
+# Reading ahead serves a file that fits into memory: it is in there sooner. Where it does not fit, each
+# page that is missing brings in many that nobody asked for, and those push out the ones in use.
+ADVICE = Option(
+    "normal",
+    "of a map. normal: the system reads ahead; random: only the pages asked for, many times as fast for "
+    "random windows of a file that does not fit into memory",
+    choices=("normal", "random"),
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,8 +69,11 @@ class TokenFile:
         """All ids, (num_tokens,), in memory and in the file's own width."""
         return np.fromfile(self.path, self.dtype, self.num_tokens)
 
-    def map(self) -> Tokens:
+    def map(self, advice: str = "normal") -> Tokens:
         """All ids, (num_tokens,), as a read-only view of the file, read when they are touched.
+
+        With the advice ``random`` a page that is missing is read alone, and not those around it
+        (:data:`ADVICE`).
 
         The view is a plain array: a slice of an ``np.memmap`` builds an object of its class each
         time, which costs more than copying a row. The map, and the one descriptor it keeps, go
@@ -77,6 +90,8 @@ class TokenFile:
             mapping = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
         finally:
             os.close(descriptor)
+        if advice == "random":
+            mapping.madvise(mmap.MADV_RANDOM)
         return np.frombuffer(mapping, self.dtype)
 
 

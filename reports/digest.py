@@ -219,12 +219,16 @@ def under_limit_words(memory: Memory) -> str:
     limit = memory.under_limit
     if limit is None:
         return ""
-    told = (
-        f"Under a limit of {quantity(limit.limit_bytes, 'B')} of private memory (page cache not counted) it "
-    )
+    kind = (
+        "memory with its page cache" if limit.counts == "page cache too"
+        else "private memory (no cgroup may be made here: page cache is not counted)"
+    )  # fmt: skip
+    told = f"Under a limit of {quantity(limit.limit_bytes, 'B')} of {kind} it "
     if not limit.survives:
         return f"{told}does not survive: {limit.reason.rstrip('.')}."
-    speed = f" at {limit.relative_speed:.2f} times its speed" if limit.relative_speed else ""
+    speed = ""
+    if limit.relative_speed and limit.batches_per_s:
+        speed = f" at {limit.relative_speed:.2g} times its speed, {limit.batches_per_s:,.4g} batches/s"
     speed += f" (n = {limit.batches:,} batches)"
     return f"{told}survives{speed}."
 

@@ -18,7 +18,8 @@ FILE = Path(__file__).with_name("correct_loaders.py")
 BUILT_INS = (
     "in_memory", "in_memory[order=sequential]", "memmap_per_batch", "memmap_per_batch[order=sequential]",
     "memmap_per_batch[access=read]", "memmap_per_batch[access=read,order=sequential]",
-    "memmap_persistent", "memmap_persistent[order=sequential]", "parquet_stream",
+    "memmap_persistent", "memmap_persistent[order=sequential]", "memmap_persistent[advice=random]",
+    "memmap_per_batch[advice=random]", "parquet_stream",
     "parquet_stream[column=token_bytes]", "parquet_stream[reads=pairs]", "conversation_deque",
     "conversation_deque[token_cache=true]",
 )  # fmt: skip

@@ -9,16 +9,17 @@ import msgspec
 import numpy as np
 import psutil
 import pytest
+from loadstone.harness.cgroup import Cgroup
 from loadstone.harness.inquiry import Inquiry
 from loadstone.harness.jobs import gauges
-from loadstone.harness.leaks import PAGE_BYTES, SHAPE, watch_memory
+from loadstone.harness.leaks import PAGE_BYTES, SHAPE, Watch, watch_memory
 from loadstone.harness.measuring import Measurer
-from loadstone.harness.pressure import ROOM_BYTES, roomy
+from loadstone.harness.pressure import A_ROUND, ROOM_BYTES, ROUNDS, roomy
 from loadstone.harness.settings import Settings
 from loadstone.harness.subjects import find
 from loadstone.loaders.corpus import Corpus
 from loadstone.loaders.library_text import write_text_corpus
-from loadstone.reports.document import MemorySeries
+from loadstone.reports.document import MemorySeries, UnderLimit
 from loadstone.suites.counts import add_counts, judge_counts
 from loadstone.suites.memory import judge_memory
 
@@ -130,15 +131,49 @@ def test_counts_need_both_stretches():
     assert ended["files"].verdict == "clean"
 
 
-def test_a_limit_is_survived_by_a_map_and_not_by_a_copy(inquiry: Inquiry, corpus):
-    limit = 40 << 20
+def limited(inquiry: Inquiry, corpus: Corpus, limit: int, *names: str) -> list[UnderLimit]:
+    """What becomes of loaders under a limit."""
     measurer = Measurer(inquiry.launcher, corpus, Settings(memory_limit=limit))
-    opened = [inquiry.open(find(name), {}, {}) for name in ("memmap_persistent", "in_memory")]
-    mapped, copied = (one.under_limit for one in measurer.memory(opened).values())
+    opened = [inquiry.open(find(name), {}, {}) for name in names]
+    return [one.under_limit for one in measurer.memory(opened).values()]
+
+
+def test_a_limit_is_survived_by_a_map_and_not_by_a_copy(inquiry: Inquiry, corpus, monkeypatch):
+    """Where no cgroup may be made, private memory is limited, which page cache is not."""
+    monkeypatch.setattr(Cgroup, "make", lambda _: None)
+    mapped, copied = limited(inquiry, corpus, 40 << 20, "memmap_persistent", "in_memory")
     assert mapped.survives
     assert mapped.relative_speed > 0.1
+    assert (mapped.counts, mapped.batches) == ("private memory", ROUNDS * A_ROUND)
     assert not copied.survives
     assert "MemoryError" in copied.reason
+
+
+def test_in_a_cgroup_page_cache_counts_as_well(inquiry: Inquiry, corpus):
+    if (group := Cgroup.make(1 << 30)) is None:
+        pytest.skip("no cgroup may be made here")
+    group.remove()
+    assert not group.folder.exists()
+    (mapped,) = limited(inquiry, corpus, 30 << 20, "memmap_persistent[advice=random]")
+    assert mapped.survives
+    assert mapped.counts == "page cache too"
+    assert mapped.batches % A_ROUND == 0 < mapped.batches
+    assert 0 < mapped.relative_speed < 2
+
+
+def test_who_takes_more_than_its_cgroup_is_ended_and_told(inquiry: Inquiry, corpus, tmp_path):
+    if (group := Cgroup.make(64 << 20)) is None:
+        pytest.skip("no cgroup may be made here")
+    (tmp_path / "hungry.py").write_text(HUNGRY)
+    measurer = Measurer(inquiry.launcher, corpus, Settings())
+    arguments = measurer.arguments(inquiry.open(find(f"{tmp_path}/hungry.py:subject"), {}, {}), *SHAPE)
+    with group:
+        watch = Watch(inquiry.launcher.exact.fork("memory", arguments, cgroup=str(group.door)), 20.0)
+        watch.go_on(100)
+        watch.child.stop()
+        assert group.killed
+    assert "SIGKILL" in watch.ended
+    assert not group.folder.exists()
 
 
 def test_the_long_file_repeats_the_tokens_and_data_of_the_user_stays(corpus):

@@ -53,11 +53,15 @@ class Survivor(msgspec.Struct, kw_only=True):
 
 
 class UnderLimit(msgspec.Struct, kw_only=True):
-    """The same loader under --memory-limit, which limits private memory: page cache does not count."""
+    """The same loader under --memory-limit: in a cgroup where one may be made, else of private memory."""
 
     limit_bytes: int
     survives: bool
+    counts: Annotated[
+        Literal["page cache too", "private memory"], says("what the limit counts; private memory is weaker")
+    ] = "private memory"
     relative_speed: Annotated[float | None, says("batches per second, to those without the limit")] = None
+    batches_per_s: Annotated[float | None, says("under the limit, the median of rounds")] = None
     batches: Annotated[int, says("n: batches taken under the limit")] = 0
     reason: str = ""
 

@@ -107,7 +107,7 @@ def _parents() -> Iterator[tuple[Path, _Files]]:
         for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
             _, controllers, path = line.split(":", 2)
             kind = "cgroup" if "memory" in controllers.split(",") else "" if controllers else "cgroup2"
-            for root, point in (place for name, *place in mounts if name == kind):
+            for root, point in [(root, point) for name, root, point in mounts if name == kind]:
                 own = point / path.removeprefix(root.rstrip("/")).lstrip("/")
                 for parent in dict.fromkeys((own, own.parent, point)):
                     if parent.is_relative_to(point) and parent.is_dir():

@@ -20,8 +20,8 @@ _KINDS = ("RssAnon", "RssFile", "RssShmem", "Threads")
 def forget_lookups() -> None:
     """Empty the interpreter's cache of attribute lookups, which keeps each name looked up last alive.
 
-    A name made anew for every batch (``np.cumsum`` of a list does so, as does ``getattr(self, f"...")``)
-    fills it by 64 bytes or so at a time, up to 4,096 names: evenly enough, at first, to look like a leak.
+    A name made anew for each batch (``np.cumsum`` of a list makes one, and so does ``getattr(self, f"...")``)
+    fills it by 64 bytes or so at a time, up to 4,096 names: a rise that left verdicts undecided.
     Python's documentation of these functions: for releasing references "when hunting for leaks".
     """
     for name in ("_clear_internal_caches", "_clear_type_cache"):  # the first since Python 3.13

@@ -175,8 +175,8 @@ def _killed(recorder: Recorder) -> str:
     """Kill a process that uses a loader; what was below it has to end as well.
 
     A worker of torch that is only starting when its parent is killed takes its new parent for the
-    one to watch, and lives on; a chance in thousands, and none of the loader's doing. So each
-    worker has given a batch before.
+    one to watch, and lives on; that is rare, and none of the loader's doing. So each worker has
+    given a batch before.
     """
     read, write = os.pipe()
 

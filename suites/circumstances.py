@@ -25,6 +25,7 @@ BIGRAM_DOCUMENTS = (400,) * 30
 SPELLED_ROWS = 90
 PULLED_ROWS, PULLED_BUFFER = 800, 10
 OVERLONG = 128  # T of the second scenario with items longer than a row
+OVERLONG_ITEMS = (100, 1100, 90, 3000, 110, 80, 5000, 100)
 PACKING = ("packing", "pack", "packed")  # names of an option that turns packing on
 
 
@@ -118,13 +119,16 @@ def consumers(planner: Planner) -> Iterator[Scenario]:
 
 
 def overlong(planner: Planner) -> Iterator[Scenario]:
-    """Four items in ten are longer than a row: at T as asked, and past the limits usual in code."""
+    """Four items in ten are longer than a row: at T as asked, and past the limits usual in code.
+
+    No batch has room for more than half of those that fit a row, so none may hide them by being dropped.
+    """
     t, size = planner.shape.seq_len, planner.shape.batch_size
-    near = _corpus(documents=(5, 3 * t + 2, t, 4 * t + 1, 7) * max(6, 2 * size))
+    near = _corpus(documents=(t // 3 + 1, 3 * t + 2, t, 4 * t + 1, t // 2 + 1) * max(6, 2 * size))
     yield planner.ask("overlong", near, batches=planner.batches(near, 2))
-    far = _corpus(documents=(40, 1100, 90, 3000, 60, 70, 5000, 30) * 2)
-    yield planner.ask("overlong/wide", far, batches=2 * 19000 // (4 * OVERLONG) + 8, batch_size=4,
-                      seq_len=OVERLONG, hold=1)  # fmt: skip
+    far = _corpus(documents=OVERLONG_ITEMS * 2)
+    batches = 2 * sum(far.spec["documents"]) // (4 * OVERLONG) + 8
+    yield planner.ask("overlong/wide", far, batches=batches, batch_size=4, seq_len=OVERLONG, hold=1)
 
 
 def resources(planner: Planner) -> Iterator[Scenario]:

@@ -162,11 +162,14 @@ class Planner:
 
     def rows(self) -> Iterator[Scenario]:
         """Documents, pairs, conversations: awkward lengths, many shards, small buffers."""
-        t = self.shape.seq_len
+        t, size = self.shape.seq_len, self.shape.batch_size
         if self.traits.reads == "documents":
             yield self.ask("wide", _random(3000 + 4 * self.shape.tokens, kind="keyed"), batches=40)
-        # So often that no dropped tail can hold most documents of one length.
-        lengths = (0, 1, t - 1, t, t + 1, t + 2, 2 * t + 1) * max(8, 2 * self.shape.batch_size)
+        # So often that no dropped tail can hold most documents of one length, whatever their order.
+        short = 1 if self.traits.targets == "paired" else t + 1  # a tail of pairs is counted in rows
+        lengths = (0, *(1,) * short, t - 1, t, t + 1, t + 2, 2 * t + 1) * max(
+            8, 2 * size * t // max(1, t - 1) + 1
+        )
         awkward = CorpusRef(spec=_spec(CorpusSpec(documents=lengths, row_group=8)))
         yield self.ask("lengths", awkward, batches=self.batches(awkward, 2))
         shards = _random(max(self.shape.corpus(20), 3000), shards=11, row_group=4)

@@ -8,10 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 from hand_made import evidence, rows, stream, trace
+from loadstone.loaders.traits import Traits
 from loadstone.suites.checks import REGISTER, Opinion, _opinion
+from loadstone.suites.circumstances import overlong
 from loadstone.suites.evidence import Evidence
 from loadstone.suites.extremes import BLENDS, LOCKSTEP, SHARE, WEIGHTS
 from loadstone.suites.resuming import BASE, name
+from loadstone.suites.scenarios import Planner, Shape
 from loadstone.suites.trace import Note, Saved, Trace
 
 PASS = 10  # batches
@@ -133,3 +136,15 @@ def test_the_order_of_batches_from_workers_is_free_and_their_number_is_not() -> 
     assert held_back([start + 2 for start in whole]).verdict == "pass"  # dealt out otherwise
     assert held_back(whole[:-1], passes="endless").verdict == "skip"
     assert "gone" in held_back([0], "OSError: gone").reason
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (3, 7), (1, 16), (16, 4), (4, 64), (12, 1024)], ids=str)
+def test_no_dropped_batch_has_room_for_most_of_the_items_that_fit_a_row(size: tuple[int, int]) -> None:
+    planner = Planner(Traits(reads="documents"), {}, {}, Shape(*size))
+    for scenario in overlong(planner):
+        width, rows = scenario.config["seq_len"], scenario.config["batch_size"]
+        lengths = sorted(scenario.corpus.spec["documents"])
+        fitting = [length for length in lengths if length <= width]
+        longer = [length for length in lengths if length > width]
+        assert sum(fitting[: len(fitting) // 2 + 1]) > width * rows
+        assert sum(longer[: len(longer) // 2 + 1]) > width * rows

@@ -97,6 +97,14 @@ class StartsMidDocument(Documents):
         return documents
 
 
+@guard(PLANTED, stated=SEQUENTIAL | {"reads": "documents", "order": None, "ranks": "none"})
+class ShortestLast(Documents):
+    """Longest documents first: the last batch, which is dropped, holds most of the short ones."""
+
+    def order(self, documents: list[list[int]]) -> Iterable[list[int]]:  # noqa: D102
+        return sorted(documents, key=len, reverse=True)
+
+
 CROPPED = {"joins": "aligned", "loss": "crop", "overlap": None, "row_overlap": None, "short_last": False}
 
 

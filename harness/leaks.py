@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import msgspec
@@ -174,17 +175,28 @@ def watch_memory(
 def name_lines(
     launcher: Launcher, arguments: dict[str, Any], found: Memory, seconds: float = NAMING_S
 ) -> None:
-    """Ask a second child which lines made what is kept, and put them into the verdict."""
-    child = launcher.exact.fork("survivors", {**arguments, "seconds": seconds})
-    answer = child.hear(START_DEADLINE_S + WAITING * seconds)
-    child.stop()
-    named = msgspec.convert(answer, Named) if answer is not None else Named(reason=child.fate())
+    """Ask a second child which lines made what is kept, and put them into the verdict.
+
+    Where they made no objects, a third one is asked for native memory, if memray is installed.
+    """
+    named = _named(launcher, {**arguments, "seconds": seconds})
+    traced = importlib.util.find_spec("memray") is not None
+    if not named.survivors and not named.reason and traced and found.bytes_per_batch:
+        named = _named(launcher, {**arguments, "seconds": seconds, "native": True})
     found.survivors = named.survivors
     if named.survivors:
         found.where = named.survivors[0].where
     elif found.bytes_per_batch:
-        why = named.reason or "no line makes Python objects that are all kept: it is native memory, or slots"
-        found.reason += f" ({why})"
+        untraced = "no line makes Python objects that are all kept: it is native memory, or slots"
+        more = "" if traced else '; with `pip install "loadstone[memray]"` native memory is traced'
+        found.reason += f" ({named.reason or untraced + more})"
+
+
+def _named(launcher: Launcher, arguments: dict[str, Any]) -> Named:
+    child = launcher.exact.fork("survivors", arguments)
+    answer = child.hear(START_DEADLINE_S + WAITING * arguments["seconds"])
+    child.stop()
+    return msgspec.convert(answer, Named) if answer is not None else Named(reason=child.fate())
 
 
 def _note_end(found: Memory, watch: Watch, limit: int) -> None:

@@ -121,7 +121,7 @@ class Measurer:
         return found
 
     def _begin(self, opened: Opened, shape: tuple[int, int], *, cold: bool) -> Facts | None:
-        """Start-up and first batch while nothing else runs; a user's own data is never evicted."""
+        """Start-up and first batch while nothing else runs; cold only on data of our own."""
         if self.effort != self.settings.spent:  # a point of a curve: its start is of no interest
             return None
         if cold and (self.settings.data is not None or self.settings.effort == "quick"):

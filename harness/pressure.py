@@ -13,7 +13,7 @@ import numpy as np
 from ..loaders.corpus import Corpus
 from ..reports.document import Memory, UnderLimit
 from .cgroup import Cgroup
-from .jobs.begin import evict
+from .jobs.begin import evict_all
 from .launch import Launcher
 from .leaks import Watch
 
@@ -79,9 +79,7 @@ def _alone(
     Not in turns with one without a limit: pages that one of them reads into the page cache
     are there for the other too, and count for whoever read them first.
     """
-    for path in folder.rglob("*"):
-        if path.is_file() and path.stat().st_size:
-            evict(path)
+    evict_all(folder)
     watch = Watch(launcher.fork("memory", arguments, cgroup=str(group.door) if group else ""), LONGEST_S)
     paces: list[float] = []
     began = time.monotonic()

@@ -218,6 +218,7 @@ def held_bytes(loader: Any) -> int:
         "max_tokens": Option(0, "cut a conversation after so many tokens; 0, the default, cuts none"),
         "token_cache": Option(False, "keep the ids of the first pass, so that later ones tokenise nothing"),
     },
+    modes={"token_cache=true": {"holds": "corpus"}},
 )
 def conversation_deque(corpus: Corpus, config: LoaderConfig) -> ConversationStream:
     """Conversations with role tokens and masked targets, without end.

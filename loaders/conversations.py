@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 17  # read at a time: opening the file again is nothing beside tokenising so much
 
 
 class Place(NamedTuple):

@@ -176,6 +176,7 @@ def held_bytes(loader: Any) -> int:
         "keep_in_memory": Option(False, "hold every row group once it was read"),
     },
     modes={
+        "keep_in_memory=true": {"holds": "corpus"},
         "reads=pairs": {
             "reads": "pairs",
             "targets": "paired",
@@ -187,7 +188,7 @@ def held_bytes(loader: Any) -> int:
             "mask": "padding",
             "padding_side": "right",
             "shape": "ragged",
-        }
+        },
     },
 )
 def parquet_stream(corpus: Corpus, config: LoaderConfig) -> PassLoader:

@@ -209,8 +209,9 @@ def survivor_words(memory: Memory) -> list[str]:
     found = []
     for one in memory.survivors:
         held = f", in {one.held_by}" if one.held_by else ""
+        what = f"allocations by {one.made_by}" if one.made_by else "objects"
         size = f", {quantity(one.bytes_per_batch, 'B')}" if one.bytes_per_batch else ""
-        found.append(f"{one.where}: {one.objects_per_batch:.2g} objects{size} of every batch are kept{held}")
+        found.append(f"{one.where}: {one.objects_per_batch:.2g} {what}{size} of every batch are kept{held}")
     return found
 
 

@@ -141,10 +141,10 @@ def resources(planner: Planner) -> Iterator[Scenario]:
     yield from residue.scenarios(asked, endless=endless, workers=working)
     small = "buffer_size" in planner.known
     options = {"buffer_size": PULLED_BUFFER} if small else {}
-    bounded = traits.holds == "buffer" and traits.reads in living.READ
+    bounded = traits.holds == "buffer" and traits.reads in living.CORPORA
     bounded = bounded and (small or (traits.shuffle_span or 0) < living.DOCUMENTS)
     main = planner.ask("probe/living", planner.main(), options=options)
-    yield from living.scenarios(main, bounded=bounded, workers=working, endless=endless)
+    yield from living.scenarios(main, traits.reads, bounded=bounded, workers=working, endless=endless)
 
 
 def ends(planner: Planner) -> Iterator[Scenario]:

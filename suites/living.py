@@ -23,13 +23,15 @@ WORKED, WORKER_WARM_UP = 800, 300  # batches with workers
 WORKER_VISIBLE = 2048.0  # bytes a batch: half a page, in which private memory is counted
 DOCUMENTS, LENGTH, TIMES = 150, 200, 10  # of the corpus that ten times as much is compared with
 STORED_BYTES = 2
-READ = ("tokens", "documents")
+CORPORA = {"tokens": "keyed", "documents": "keyed", "pairs": "markov", "conversations": "markov"}
 SHARE = 0.5  # of the bytes that were added to the corpus, which a loader that holds it all exceeds
 LONGER = "probe/living/longer"
 PEAKS = ("probe/peak/1", f"probe/peak/{TIMES}")
 
 
-def scenarios(main: Scenario, *, bounded: bool, workers: bool, endless: bool) -> Iterator[Scenario]:
+def scenarios(
+    main: Scenario, reads: str, *, bounded: bool, workers: bool, endless: bool
+) -> Iterator[Scenario]:
     """From one on the main corpus: many passes of it, one of a small and of a large corpus, and workers.
 
     Where ``bounded`` is stated, the options of ``main`` ask for a buffer that a small corpus exceeds.
@@ -40,13 +42,18 @@ def scenarios(main: Scenario, *, bounded: bool, workers: bool, endless: bool) ->
         for times, name in zip((1, TIMES), PEAKS, strict=True):
             batches = times * DOCUMENTS * LENGTH // tokens + 4
             yield msgspec.structs.replace(
-                main, name=name, probe="peak", corpus=_corpus(times), exact=True,
+                main, name=name, probe="peak", corpus=_corpus(times, CORPORA[reads]), exact=True,
                 batches=batches if endless else 8 * batches,
             )  # fmt: skip
     if workers:
         config = {**main.config, "num_workers": 2}
         yield msgspec.structs.replace(
-            main, name="probe/working", probe="workers", corpus=_corpus(TIMES), config=config, batches=WORKED
+            main,
+            name="probe/working",
+            probe="workers",
+            corpus=_corpus(TIMES, "keyed"),
+            config=config,
+            batches=WORKED,
         )
 
 
@@ -56,9 +63,9 @@ def longer(scenario: Scenario, trace: Trace) -> Iterator[Scenario]:
         yield msgspec.structs.replace(scenario, name=LONGER, batches=CONFIRMED * BATCHES, of=scenario.name)
 
 
-def _corpus(times: int) -> CorpusRef:
+def _corpus(times: int, kind: str) -> CorpusRef:
     """Row groups are not small: what a parquet footer says of each is kilobytes that readers keep."""
-    spec = CorpusSpec(kind="keyed", documents=(LENGTH,) * (DOCUMENTS * times), row_group=50)
+    spec = CorpusSpec(kind=kind, documents=(LENGTH,) * (DOCUMENTS * times), row_group=50)
     return CorpusRef(spec=dataclasses.asdict(spec))
 
 
@@ -103,8 +110,6 @@ def mem_slope(evidence: Evidence) -> Opinion:
 def mem_bounded(evidence: Evidence) -> Opinion:
     if evidence.traits.holds != "buffer":
         return skip("it is not stated that only a buffer is held (`holds`)")
-    if evidence.traits.reads not in READ:
-        return skip("the counting corpora of pairs and conversations are too small to tell by")
     if not any(name in evidence.traces for name in PEAKS):
         return skip(f"its buffer holds more than the {DOCUMENTS} documents of the smaller corpus")
     peaks = [evidence.traces[name].notes.get("peak", 0) for name in PEAKS if name in evidence.traces]

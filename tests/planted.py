@@ -49,6 +49,11 @@ class Plants:
         """Memory of C, ``size`` bytes a batch."""
         return lambda n, batch: _libc.malloc(self.size)
 
+    def native(self) -> Plant:
+        """A copy of ``size`` bytes that a library makes, a batch."""
+        text = b"x" * (self.size - 1)
+        return lambda n, batch: _libc.strdup(text)
+
     def rare_malloc(self) -> Plant:
         """1 KiB of C, in one batch of ``size``."""
         return lambda n, batch: n % self.size == 0 and _libc.malloc(1024)
@@ -217,7 +222,7 @@ class Plants:
 
 
 LEAKS = (
-    "malloc", "rare_malloc", "bytes", "slot", "record", "batch", "arrow", "file_descriptor", "mapping",
+    "malloc", "native", "rare_malloc", "bytes", "slot", "record", "batch", "arrow", "file_descriptor", "mapping",
     "thread", "child",
 )  # fmt: skip
 DECOYS = (

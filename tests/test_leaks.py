@@ -19,6 +19,7 @@ from loadstone.harness.settings import Settings
 from loadstone.harness.subjects import find
 from loadstone.loaders.corpus import Corpus
 from loadstone.loaders.library_text import write_text_corpus
+from loadstone.reports.digest import survivor_words
 from loadstone.reports.document import MemorySeries, UnderLimit
 from loadstone.suites.counts import add_counts, judge_counts
 from loadstone.suites.memory import judge_memory
@@ -60,6 +61,17 @@ def test_a_planted_leak_is_found_and_its_line_named(watched):
     named = found.survivors[0]
     assert named.objects_per_batch == pytest.approx(1.0, rel=0.05)
     assert "Plants.kept" in named.held_by
+
+
+def test_the_line_of_a_native_leak_is_named_with_the_function_that_took_it(watched):
+    found = watched(f"{PLANTED}:in_memory[plant=native,size=1024]")
+    assert found.verdict == "leak", found.reason
+    line = found.where.rpartition(":")[2]
+    assert "_libc.strdup(text)" in PLANTED.read_text().splitlines()[int(line) - 1]
+    named = found.survivors[0]
+    assert named.objects_per_batch == pytest.approx(1.0, rel=0.05)
+    assert "strdup" in named.made_by
+    assert "1 allocations by" in survivor_words(found)[0]
 
 
 def test_descriptors_are_judged_alone(watched):

@@ -1,6 +1,7 @@
 """Name the lines whose objects outlive their batch: take batches in generations, tracing what is made.
 
-Only a loader that leaks is asked, in a child of its own, since tracing moves the heap by itself.
+Only a loader that leaks is asked, in a child of its own, since tracing moves the heap by itself. Objects of
+Python are traced by ``tracemalloc``; where none are kept, native allocations by memray, if it is installed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -24,6 +25,7 @@ from ...suites.attribution import COOL_DOWN, GENERATIONS, survivors
 from ..subjects import SubjectRef, open_factory
 from ..wire import Channel
 from .holders import holder
+from .native import Frames, Made, Native
 from .opening import first_batch, open_loader
 
 FRAMES = 12  # of a stack: a loader that calls deeper than that is not seen
@@ -31,7 +33,30 @@ PACED = 5  # batches whose time says how many can be afforded
 LONGEST, SHORTEST = 100, 8  # batches in a generation; many small objects make them short
 SETTLING = 300  # batches before, untraced, or fewer in a third of the time
 _OURS = "<generation "
-Frames = tuple[tuple[str, int], ...]
+
+
+class Tracing(Protocol):
+    """Something that remembers from where memory was taken."""
+
+    def start(self) -> None:
+        """Begin to remember."""
+
+    def made(self) -> Iterator[Made]:
+        """What was taken since and is still there; the tracing ends."""
+
+
+class Objects:
+    """Objects of Python, by ``tracemalloc``."""
+
+    def start(self) -> None:
+        """Begin to remember."""
+        tracemalloc.start(FRAMES)
+
+    def made(self) -> Iterator[Made]:
+        """Every object by itself."""
+        # A snapshot takes ten times as long.
+        traces: list[Any] = tracemalloc._get_traces()  # type: ignore[attr-defined]
+        return (Made(trace[2], 1, trace[1]) for trace in traces)
 
 
 class Named(msgspec.Struct):
@@ -49,8 +74,10 @@ def work(
     folder: str,
     manifest: dict[str, Any],
     seconds: float,
+    *,
+    native: bool = False,
 ) -> None:
-    """Send one :class:`Named`, within about ``seconds``."""
+    """Send one :class:`Named`, within about ``seconds``; ``native``: of all memory, by memray."""
     import torch
 
     torch.set_num_threads(1)
@@ -64,7 +91,7 @@ def work(
     del item
     factory = spec_of(open_factory(msgspec.convert(subject, SubjectRef))).factory
     taking = Taking(loader, begun)
-    generations = Generations(taking.next, own_files(factory))
+    generations = Generations(taking.next, own_files(factory), Native(FRAMES) if native else Objects())
     try:
         batches = generations.settle(began, seconds)
         generations.run(batches)
@@ -90,8 +117,8 @@ class Taking:
 class Generations:
     """Batches in generations, each taken by a function whose file name tells its number."""
 
-    def __init__(self, take: Callable[[], None], own: tuple[str, ...]) -> None:
-        self.take, self.own = take, own
+    def __init__(self, take: Callable[[], None], own: tuple[str, ...], tracing: Tracing) -> None:
+        self.take, self.own, self.tracing = take, own, tracing
 
     def settle(self, began: float, seconds: float) -> int:
         """Let start-up pass, then start tracing; how many batches a generation can have."""
@@ -100,7 +127,7 @@ class Generations:
             if time.monotonic() - began > seconds / 3:
                 break
         gc.collect()
-        tracemalloc.start(FRAMES)
+        self.tracing.start()
         paced = time.monotonic()
         for _ in range(PACED):
             self.take()
@@ -122,16 +149,19 @@ class Generations:
         """The lines that leak, and what holds the objects of the first of them."""
         counts: dict[str, list[int]] = collections.defaultdict(lambda: [0] * (1 + GENERATIONS + COOL_DOWN))
         sizes: collections.Counter[str] = collections.Counter()
-        for trace in tracemalloc._get_traces():  # type: ignore[attr-defined] # a snapshot takes ten times as long
-            frames: Frames = trace[2]
-            born = next((name for name, _ in frames if name.startswith(_OURS)), "")
+        by: dict[str, str] = {}
+        for made in self.tracing.made():
+            born = next((name for name, _ in made.frames if name.startswith(_OURS)), "")
             if born:
-                where = self.where(frames)
-                counts[where][int(born.removeprefix(_OURS).rstrip(">"))] += 1
-                sizes[where] += trace[1]
-        found = survivors({where: (by, sizes[where]) for where, by in counts.items()}, batches)
+                where = self.where(made.frames)
+                counts[where][int(born.removeprefix(_OURS).rstrip(">"))] += made.count
+                sizes[where] += made.size
+                by[where] = made.by
+        found = survivors({where: (ages, sizes[where]) for where, ages in counts.items()}, batches)
+        for one in found:
+            one.made_by = by[one.where]
         for one in found[:1]:
-            one.held_by = holder(one.where, self.where)
+            one.held_by = "" if one.made_by else holder(one.where, self.where)
         return found
 
     def where(self, frames: Frames) -> str:

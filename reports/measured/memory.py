@@ -50,6 +50,7 @@ class Survivor(msgspec.Struct, kw_only=True):
     by_generation: Annotated[list[int], says("objects still alive, by the generation they were born in")] = []
     batches: Annotated[int, says("batches in a generation")] = 0
     held_by: Annotated[str, says("the container that holds one of them, where it could be told")] = ""
+    made_by: Annotated[str, says("for native memory: the function that took it, as memray tells")] = ""
 
 
 class UnderLimit(msgspec.Struct, kw_only=True):

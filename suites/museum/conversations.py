@@ -160,3 +160,12 @@ class TruncationCountedTwice(Pairs):
     def stats(self) -> dict[str, int]:
         """Tokens cut, so it is said."""
         return {"truncated_tokens": self.cut}
+
+
+@exhibit(PLANTED, "mem.bounded", stated=CHATS | {"holds": "buffer"})
+class AllRenderedFirst(Chats):
+    """Stated as holding no more than a buffer, it renders every conversation before the first batch."""
+
+    def __iter__(self) -> Iterator[Any]:
+        self.rendered = [self.render(m) for m in self.corpus.iter_conversations(self.config.split)]
+        yield from super().__iter__()

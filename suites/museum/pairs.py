@@ -49,3 +49,8 @@ class EndAddedAfterTheCut(Pairs):
 
     def response(self, text: str) -> list[int]:  # noqa: D102
         return [*self.encode(text)[: self.config.seq_len], self.eos]
+
+
+@exhibit(PLANTED, "mem.bounded", stated=PAIRS | {"holds": "buffer"})
+class EveryPairHeld(Pairs):
+    """Stated as holding no more than a buffer, it lists every prompt and response to shuffle them."""

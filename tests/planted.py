@@ -222,8 +222,8 @@ class Plants:
 
 
 LEAKS = (
-    "malloc", "native", "rare_malloc", "bytes", "slot", "record", "batch", "arrow", "file_descriptor", "mapping",
-    "thread", "child",
+    "malloc", "native", "rare_malloc", "bytes", "slot", "record", "batch", "arrow", "file_descriptor",
+    "mapping", "thread", "child",
 )  # fmt: skip
 DECOYS = (
     "none", "logarithmic_cache", "saturating_cache", "lru_cache", "fragmentation", "sawtooth", "cycles",

@@ -15,7 +15,8 @@ MODULES = (
     "shift", "contract", "shapes", "widths", "coverage", "windows", "endings",
     "determinism", "masks", "pairs", "aliasing", "combined", "guards",
     "documents", "conversations", "lifetime", "learning", "accounting", "epochs", "repeats",
-    "resume", "ranks", "shared", "workers", "spooled", "transfer", "transfer_guards", "resources",
+    "resume", "ranks", "shared", "workers", "spooled", "transfer", "transfer_guards", "memory",
+    "resources",
 )  # fmt: skip
 
 

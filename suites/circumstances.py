@@ -144,7 +144,7 @@ def resources(planner: Planner) -> Iterator[Scenario]:
     bounded = traits.holds == "buffer" and traits.reads in living.CORPORA
     bounded = bounded and (small or (traits.shuffle_span or 0) < living.DOCUMENTS)
     main = planner.ask("probe/living", planner.main(), options=options)
-    yield from living.scenarios(main, traits.reads, bounded=bounded, workers=working, endless=endless)
+    yield from living.scenarios(main, traits.reads or "", bounded=bounded, workers=working, endless=endless)
 
 
 def ends(planner: Planner) -> Iterator[Scenario]:

@@ -16,7 +16,7 @@ class Made(NamedTuple):
     """What one stack made and is still there: files and lines, the innermost first."""
 
     frames: Frames
-    count: int
+    number: int
     size: int
     by: str = ""  # the native function that allocated it, where that is told
 

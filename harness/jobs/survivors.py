@@ -154,7 +154,7 @@ class Generations:
             born = next((name for name, _ in made.frames if name.startswith(_OURS)), "")
             if born:
                 where = self.where(made.frames)
-                counts[where][int(born.removeprefix(_OURS).rstrip(">"))] += made.count
+                counts[where][int(born.removeprefix(_OURS).rstrip(">"))] += made.number
                 sizes[where] += made.size
                 by[where] = made.by
         found = survivors({where: (ages, sizes[where]) for where, ages in counts.items()}, batches)

@@ -34,7 +34,8 @@ def scenarios(
 ) -> Iterator[Scenario]:
     """From one on the main corpus: many passes of it, one of a small and of a large corpus, and workers.
 
-    Where ``bounded`` is stated of what ``reads`` one of CORPORA, the options of ``main`` ask for a buffer that a small corpus exceeds.
+    Where ``bounded`` is stated of what ``reads`` one of CORPORA, the options of ``main`` ask for a buffer
+    that a small corpus exceeds.
     """
     yield msgspec.structs.replace(main, name="probe/living", probe="living", batches=BATCHES, exact=True)
     tokens = main.config["batch_size"] * main.config["seq_len"]

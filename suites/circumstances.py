@@ -141,10 +141,10 @@ def resources(planner: Planner) -> Iterator[Scenario]:
     yield from residue.scenarios(asked, endless=endless, workers=working)
     small = "buffer_size" in planner.known
     options = {"buffer_size": PULLED_BUFFER} if small else {}
-    bounded = traits.holds == "buffer" and traits.reads in living.CORPORA
-    bounded = bounded and (small or (traits.shuffle_span or 0) < living.DOCUMENTS)
+    bounded = traits.holds == "buffer" and (small or (traits.shuffle_span or 0) < living.DOCUMENTS)
+    kind = living.CORPORA.get(traits.reads or "", "") if bounded else ""
     main = planner.ask("probe/living", planner.main(), options=options)
-    yield from living.scenarios(main, traits.reads or "", bounded=bounded, workers=working, endless=endless)
+    yield from living.scenarios(main, bounded=kind, workers=working, endless=endless)
 
 
 def ends(planner: Planner) -> Iterator[Scenario]:

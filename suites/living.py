@@ -29,13 +29,11 @@ LONGER = "probe/living/longer"
 PEAKS = ("probe/peak/1", f"probe/peak/{TIMES}")
 
 
-def scenarios(
-    main: Scenario, reads: str, *, bounded: bool, workers: bool, endless: bool
-) -> Iterator[Scenario]:
+def scenarios(main: Scenario, *, bounded: str, workers: bool, endless: bool) -> Iterator[Scenario]:
     """From one on the main corpus: many passes of it, one of a small and of a large corpus, and workers.
 
-    Where ``bounded`` is stated of what ``reads`` one of CORPORA, the options of ``main`` ask for a buffer
-    that a small corpus exceeds.
+    ``bounded`` is the kind of the small and the large corpus, empty where no bound is stated; the options
+    of ``main`` then ask for a buffer that a small corpus exceeds.
     """
     yield msgspec.structs.replace(main, name="probe/living", probe="living", batches=BATCHES, exact=True)
     tokens = main.config["batch_size"] * main.config["seq_len"]
@@ -43,18 +41,13 @@ def scenarios(
         for times, name in zip((1, TIMES), PEAKS, strict=True):
             batches = times * DOCUMENTS * LENGTH // tokens + 4
             yield msgspec.structs.replace(
-                main, name=name, probe="peak", corpus=_corpus(times, CORPORA[reads]), exact=True,
+                main, name=name, probe="peak", corpus=_corpus(times, bounded), exact=True,
                 batches=batches if endless else 8 * batches,
             )  # fmt: skip
     if workers:
         config = {**main.config, "num_workers": 2}
         yield msgspec.structs.replace(
-            main,
-            name="probe/working",
-            probe="workers",
-            corpus=_corpus(TIMES, "keyed"),
-            config=config,
-            batches=WORKED,
+            main, name="probe/working", probe="workers", corpus=_corpus(TIMES), config=config, batches=WORKED
         )
 
 
@@ -64,7 +57,7 @@ def longer(scenario: Scenario, trace: Trace) -> Iterator[Scenario]:
         yield msgspec.structs.replace(scenario, name=LONGER, batches=CONFIRMED * BATCHES, of=scenario.name)
 
 
-def _corpus(times: int, kind: str) -> CorpusRef:
+def _corpus(times: int, kind: str = "keyed") -> CorpusRef:
     """Row groups are not small: what a parquet footer says of each is kilobytes that readers keep."""
     spec = CorpusSpec(kind=kind, documents=(LENGTH,) * (DOCUMENTS * times), row_group=50)
     return CorpusRef(spec=dataclasses.asdict(spec))

@@ -167,9 +167,8 @@ class Planner:
             yield self.ask("wide", _random(3000 + 4 * self.shape.tokens, kind="keyed"), batches=40)
         # So often that no dropped tail can hold most documents of one length, whatever their order.
         short = 1 if self.traits.targets == "paired" else t + 1  # a tail of pairs is counted in rows
-        lengths = (0, *(1,) * short, t - 1, t, t + 1, t + 2, 2 * t + 1) * max(
-            8, 2 * size * t // max(1, t - 1) + 1
-        )
+        times = max(8, 2 * size * t // max(1, t - 1) + 1)
+        lengths = (0, *(1,) * short, t - 1, t, t + 1, t + 2, 2 * t + 1) * times
         awkward = CorpusRef(spec=_spec(CorpusSpec(documents=lengths, row_group=8)))
         yield self.ask("lengths", awkward, batches=self.batches(awkward, 2))
         shards = _random(max(self.shape.corpus(20), 3000), shards=11, row_group=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -138,7 +139,10 @@ def test_the_order_of_batches_from_workers_is_free_and_their_number_is_not() -> 
     assert "gone" in held_back([0], "OSError: gone").reason
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 2), (3, 7), (1, 16), (16, 4), (4, 64), (12, 1024)], ids=str)
+SIZES = [(1, 1), (1, 2), (3, 7), (1, 16), (16, 4), (4, 64), (12, 1024)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
 def test_no_dropped_batch_has_room_for_most_of_the_items_that_fit_a_row(size: tuple[int, int]) -> None:
     planner = Planner(Traits(reads="documents"), {}, {}, Shape(*size))
     for scenario in overlong(planner):
@@ -148,3 +152,11 @@ def test_no_dropped_batch_has_room_for_most_of_the_items_that_fit_a_row(size: tu
         longer = [length for length in lengths if length > width]
         assert sum(fitting[: len(fitting) // 2 + 1]) > width * rows
         assert sum(longer[: len(longer) // 2 + 1]) > width * rows
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_nor_for_most_documents_of_one_length(size: tuple[int, int]) -> None:
+    planner = Planner(Traits(reads="documents"), {}, {}, Shape(*size))
+    (asked,) = (one for one in planner.rows() if one.name == "lengths")
+    lengths = collections.Counter(asked.corpus.spec["documents"])
+    assert all((number // 2 + 1) * length > size[0] * size[1] for length, number in lengths.items() if length)

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .holders import Frames
+
 UNKNOWN = "<unknown>"
-Frames = tuple[tuple[str, int], ...]
 
 
 class Made(NamedTuple):
@@ -32,14 +33,13 @@ class Native:
     """
 
     def __init__(self, frames: int) -> None:
-        self.frames, self.open = frames, ExitStack()
+        self.frames, self.tracked = frames, ExitStack()
+        self.file = Path(tempfile.mkdtemp(), "made")  # in the child's own folder, which goes with it
 
     def start(self) -> None:
         """Begin to remember, in a file of its own."""
         import memray  # type: ignore[import-not-found,import-untyped,unused-ignore]  # an extra
 
-        folder = self.open.enter_context(tempfile.TemporaryDirectory(prefix="loadstone-"))
-        self.file, self.tracked = Path(folder, "made"), ExitStack()
         self.tracked.enter_context(memray.Tracker(self.file, native_traces=True))
 
     def made(self) -> Iterator[Made]:
@@ -47,11 +47,10 @@ class Native:
         from memray import FileReader
 
         self.tracked.close()
-        with self.open:
-            for record in FileReader(self.file).get_leaked_allocation_records(merge_threads=True):
-                stack = record.stack_trace(max_stacks=self.frames)
-                frames = tuple((file, line) for _, file, line in stack)
-                yield Made(frames, record.n_allocations, record.size, _function(record))
+        for record in FileReader(self.file).get_leaked_allocation_records(merge_threads=True):
+            stack = record.stack_trace(max_stacks=self.frames)
+            frames = tuple((file, line) for _, file, line in stack)
+            yield Made(frames, record.n_allocations, record.size, _function(record))
 
 
 def _function(record: Any) -> str:

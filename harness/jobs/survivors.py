@@ -24,8 +24,8 @@ from ...reports.document import Survivor
 from ...suites.attribution import COOL_DOWN, GENERATIONS, survivors
 from ..subjects import SubjectRef, open_factory
 from ..wire import Channel
-from .holders import holder
-from .native import Frames, Made, Native
+from .holders import Frames, holder
+from .native import Made, Native
 from .opening import first_batch, open_loader
 
 FRAMES = 12  # of a stack: a loader that calls deeper than that is not seen

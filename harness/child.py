@@ -6,6 +6,7 @@ channel and its arguments.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import importlib
@@ -62,6 +63,9 @@ def preload() -> None:
     from .jobs import describe, record
 
     _ = (batch, corpus_writer, describe, record)
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pandas")  # pa.array and to_numpy do, where it is installed: 0.3 s a child
+
     tokenizer.counting_encoding()  # a tenth of a second, which every child would spend anew
 
 

@@ -22,7 +22,7 @@ from ..suites.gating import (
     slot_batches,
 )
 from ..suites.throughput import Facts
-from .jobs.turns import Peak
+from .answers import Peak
 from .launch import Child
 
 SIDES = BASE, HEAD = ("base", "head")

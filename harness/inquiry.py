@@ -24,9 +24,8 @@ from ..suites.inference import infer
 from ..suites.scenario import Scenario
 from ..suites.scenarios import Shape, follow_up, plan
 from ..suites.trace import Trace
+from .answers import Described, Found
 from .corpora import Corpora
-from .jobs.describe import Described
-from .jobs.devices import Found
 from .launch import Launcher
 from .recording import Recording, gather
 from .shrinking import Shrinker

@@ -20,8 +20,7 @@ from ..suites.memory import (
     turnover,
     wants_more,
 )
-from .jobs.memory import WAITING, Given, Sampled, Stretch
-from .jobs.survivors import Named
+from .answers import WAITING, Given, Named, Sampled, Stretch
 from .launch import Child, Launcher
 
 SHAPE = (8, 256)

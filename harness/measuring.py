@@ -15,8 +15,8 @@ from ..loaders.corpus import Corpus
 from ..reports.document import Memory, Throughput, Transfer
 from ..suites.throughput import Facts, Slot, note_begin, row, unmeasured
 from ..suites.transfer_cost import Copied, judge_transfer
+from .answers import Begun
 from .inquiry import Opened, plain
-from .jobs.begin import Begun
 from .jobs.limits import COPY, DECODE, TOKENISE
 from .launch import Child, Launcher
 from .leaks import SHAPE as MEMORY_SHAPE

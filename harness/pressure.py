@@ -13,7 +13,7 @@ import numpy as np
 from ..loaders.corpus import Corpus
 from ..reports.document import Memory, UnderLimit
 from .cgroup import Cgroup
-from .jobs.begin import evict_all
+from .evicting import evict_all
 from .launch import Launcher
 from .leaks import Watch
 

@@ -16,8 +16,8 @@ from ..loaders.library_text import write_text_corpus
 from ..loaders.real_data import open_data
 from ..reports.terminal import make_console
 from ..suites.evidence import IGNORED
+from .answers import Sample
 from .inquiry import Inquiry
-from .jobs.sample import Sample
 from .launch import Launcher
 from .measuring import Measurer, one_answer
 from .settings import Settings

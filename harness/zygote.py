@@ -165,6 +165,8 @@ def main() -> None:
     for fd in (0, 1):
         os.dup2(null, fd)
     Zygote(control).serve()
+    # Taking the libraries apart in good order takes a second, which whoever started us would wait for.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -106,10 +106,9 @@ class DocumentSource:
     @property
     def lead(self) -> pa.Array[Any] | None:
         """The BOS as a row of ids; None where rows are text."""
-        import pyarrow as pa
-
-        bos = np.array([self.bos], self.dtype).tobytes()
-        return None if self.column == "text" else pa.array([bos], pa.large_binary())
+        if self.column == "text":
+            return None
+        return as_bytes(np.array([self.bos], self.dtype), np.array([0, 1]), self.dtype)
 
     def pieces(self, turn: Turn, first: int) -> Iterator[Piece]:
         """The documents of a turn from one on, each behind its BOS.
@@ -172,10 +171,10 @@ def list_values(column: Any, where: str) -> tuple[Ids, npt.NDArray[np.integer[An
     """
     if column.values.null_count:
         raise DataError(f"{where}: column 'tokens' has ids without a value.")
-    return (
-        column.values.to_numpy(zero_copy_only=True),
-        column.offsets.to_numpy(zero_copy_only=True),
-    )
+    # Arrow's own to_numpy, like pa.array, imports pandas where it is installed: a third of a second.
+    values: Any = np.from_dlpack(column.values)
+    edges: Any = np.from_dlpack(column.offsets)
+    return values, edges
 
 
 def byte_values(column: Any, dtype: np.dtype[Any], where: str) -> tuple[Ids, npt.NDArray[np.integer[Any]]]:

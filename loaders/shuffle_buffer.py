@@ -171,7 +171,10 @@ class ShuffleBuffer:
 
         if lead:
             places = np.stack([np.zeros_like(places), places + 1], 1).ravel()
-        return pa.concat_arrays([*lead, *rows]).take(places)
+        # Given as NumPy's, they would go through pa.array, which imports pandas where it is installed.
+        buffer: Any = places.astype(np.int64, copy=False)
+        indices = pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(buffer)])
+        return pa.concat_arrays([*lead, *rows]).take(indices)
 
     def _fetch(self, numbers: Numbers) -> list[pa.Array[Any]]:
         """Rows by their numbers, in that order; each row group is read once."""

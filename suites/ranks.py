@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from .accounts import all_positions, allowance, cropping, first_lap, required, row_counts
@@ -229,8 +231,9 @@ def _by_chance(evidence: Evidence, comparisons: int) -> int:
 
     It matters where a batch is a row or two: so many draws of one start each soon meet.
     """
-    from scipy.stats import poisson
+    from scipy.special import pdtrc  # P(more than k) of a Poisson; scipy.stats takes a second to load
 
     starts = len(required(evidence, TWO[0]))
     rows = int(evidence.traces[TWO[0]].scenario.config["batch_size"])
-    return int(poisson.isf(FALSE_ALARM, comparisons / float(starts) ** rows))
+    expected = comparisons / float(starts) ** rows
+    return next(k for k in itertools.count() if pdtrc(k, expected) <= FALSE_ALARM)

@@ -78,6 +78,13 @@ def test_what_is_only_looked_at_loads_nothing_heavy(code):
     assert loaded_after(code) & set(HEAVY) == set()
 
 
+def test_a_run_leaves_torch_to_its_children():
+    assert (
+        loaded_after("import loadstone.harness.run, loadstone.harness.gating_sides") & {"torch", "scipy"}
+        == set()
+    )
+
+
 def test_a_public_name_loads_only_what_it_needs():
     assert "torch" not in loaded_after("import loadstone\nloadstone.loader, loadstone.LoaderConfig")
 

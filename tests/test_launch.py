@@ -12,8 +12,8 @@ from pathlib import Path
 import processes
 import pytest
 import subject_files as subjects
+from loadstone.harness.answers import Described
 from loadstone.harness.inquiry import Inquiry, plain, rank_env
-from loadstone.harness.jobs.describe import Described
 from loadstone.harness.launch import Launcher
 from loadstone.harness.subjects import BUILT_IN, built_in, find
 

@@ -7,7 +7,7 @@ import mmap
 
 import msgspec
 import pytest
-from loadstone.harness.jobs.begin import evict, resident
+from loadstone.harness.evicting import evict, resident
 from loadstone.harness.jobs.limits import COPY, DECODE, TOKENISE, limit
 from loadstone.harness.jobs.speed import Passes, run_slot
 from loadstone.harness.measuring import work_of

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +36,36 @@ def test_all_columns_give_the_same_stream(corpus: Corpus) -> None:
     assert len(streams[0]) > 50
     assert streams[0] == streams[1] == streams[2]
     assert rows(make(corpus, {"buffer_size": 20})) == streams[0]
+
+
+LOOKED_FOR = """
+import sys
+from loadstone.harness.subjects import find, open_factory
+from loadstone.loaders.contract import LoaderConfig
+from loadstone.loaders.corpus import Corpus
+
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == "pandas":
+            print("looked for")
+
+sys.meta_path.insert(0, Finder)
+if sys.argv[2] == "arrow":
+    import pyarrow as pa
+    pa.array([1])
+else:
+    loader = open_factory(find(f"parquet_stream[column={sys.argv[2]}]"))
+    print(sum(1 for _ in loader(Corpus.open(sys.argv[1]), LoaderConfig(batch_size=1, seq_len=8))) > 10)
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "said"), [*((column, "True") for column in COLUMNS), ("arrow", "looked for")]
+)
+def test_a_first_batch_does_not_wait_for_pandas(corpus: Corpus, what: str, said: str) -> None:
+    command = [sys.executable, "-c", LOOKED_FOR, str(corpus.folder), what]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == said
 
 
 def test_kept_in_memory_reads_each_row_group_once(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,27 +8,9 @@ import msgspec
 
 from ...errors import UsageError
 from ...loaders.traits import Traits
+from ..answers import Described, OptionSheet
 from ..subjects import SubjectRef, open_spec
 from ..wire import Channel
-
-
-class OptionSheet(msgspec.Struct):
-    """An option as plain data."""
-
-    default: Any
-    meaning: str
-    choices: list[Any]
-
-
-class Described(msgspec.Struct):
-    """What a subject states, as plain data; ``error`` is the sentence if it cannot be opened."""
-
-    error: str = ""
-    stated: bool = False
-    traits: dict[str, Any] = {}
-    options: dict[str, Any] = {}
-    known: dict[str, OptionSheet] = {}
-    modes: list[str] = []
 
 
 def work(channel: Channel, subject: dict[str, Any], traits: dict[str, Any], options: dict[str, Any]) -> None:

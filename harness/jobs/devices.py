@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from ..answers import Found
 from ..wire import Channel
-
-
-class Found(msgspec.Struct):
-    """Why there is no such device, in the library's words; empty if there is."""
-
-    problem: str = ""
 
 
 def work(channel: Channel, device: str) -> None:

@@ -10,8 +10,9 @@ import msgspec
 
 from ...suites.living import EVERY
 from ...suites.trace import Note
+from ..answers import Stretch
 from . import gauges
-from .memory import Sampler, Stretch, Taking
+from .memory import Sampler, Taking
 from .opening import forever
 
 if TYPE_CHECKING:

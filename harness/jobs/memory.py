@@ -17,54 +17,17 @@ import msgspec
 
 from ...reports.document import MemorySeries
 from ...suites.throughput import Facts
+from ..answers import WAITING, Given, Sampled, Stretch
 from ..subjects import SubjectRef, open_spec
 from ..wire import Channel
 from . import gauges
 from .opening import first_batch, forever, open_loader
 
 MOST_SAMPLES = 4096
-WAITING = 4  # seconds on the clock for each of processor time
 COLUMNS = (
     "batch", "live_bytes", "arrow_bytes", "pinned_bytes", "rss_anon_bytes", "rss_file_bytes",
     "rss_shmem_bytes", "files", "mappings", "threads", "children", "segments",
 )  # fmt: skip
-
-
-class Stretch(msgspec.Struct):
-    """What to do next: go on to batch ``until``, with a sample every so many.
-
-    ``seconds`` of processor time at most are spent in all stretches together, and so many times as
-    much on the clock, so that a machine that is busy gets no other verdict.
-    """
-
-    until: int
-    every: int
-    seconds: float
-
-
-class Sampled(msgspec.Struct):
-    """The samples of a stretch.
-
-    Attributes:
-        facts: how the loader opened.
-        buffered: bytes declared as held, at each sample; empty where nothing is declared.
-        missing: a measure that this system does not offer.
-        ended: why there will be no more: what the loader raised.
-        late: whether the time was over before the last batch.
-    """
-
-    facts: Facts
-    series: MemorySeries = msgspec.field(default_factory=MemorySeries)
-    buffered: list[int] = []
-    missing: str = ""
-    ended: str = ""
-    late: bool = False
-
-
-class Given(msgspec.Struct):
-    """File-backed bytes that went when their pages were given back; None where no file is mapped."""
-
-    given_back: int | None = None
 
 
 def work(

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from ...loaders.batch import normalise
-from ...suites.throughput import Facts
-from ...suites.trace import Tensor
+from ..answers import Sample
 from ..wire import Channel
 from .opening import first_batch, open_loader
 from .plain import plain
-
-
-class Sample(msgspec.Struct):
-    """One batch, or why there is none."""
-
-    facts: Facts
-    problem: str = ""
-    form: str = ""
-    x: Tensor | None = None
-    y: Tensor | None = None
-    mask: Tensor | None = None
 
 
 def work(

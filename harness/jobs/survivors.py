@@ -22,6 +22,7 @@ import msgspec
 from ...loaders.contract import spec_of
 from ...reports.document import Survivor
 from ...suites.attribution import COOL_DOWN, GENERATIONS, survivors
+from ..answers import Named
 from ..subjects import SubjectRef, open_factory
 from ..wire import Channel
 from .holders import Frames, holder
@@ -57,14 +58,6 @@ class Objects:
         # A snapshot takes ten times as long.
         traces: list[Any] = tracemalloc._get_traces()  # type: ignore[attr-defined]
         return (Made(trace[2], 1, trace[1]) for trace in traces)
-
-
-class Named(msgspec.Struct):
-    """The lines, those with most bytes first; ``reason`` says why there are none."""
-
-    survivors: list[Survivor] = []
-    reason: str = ""
-    seconds: float = 0.0
 
 
 def work(

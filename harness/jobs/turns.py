@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 
 from ...suites.gating import Turn
+from ..answers import Peak
 from ..wire import Channel
 from ..zygote import own_children
 from .opening import first_batch, open_loader
@@ -26,12 +26,6 @@ from .speed import Passes, counter
 
 PROBE_S = 0.3  # batches are timed one by one for about that long, where it is asked for
 MOST_PROBED = 4000
-
-
-class Peak(msgspec.Struct):
-    """Resident memory at its most, beyond what the process began with, bytes; None if not known."""
-
-    grown_bytes: int | None = None
 
 
 def work(

@@ -17,7 +17,7 @@ RESOURCES = (
     ("children", "child processes", 1.0),
     ("segments", "shared-memory segments", 1.0),
 )
-NO_CUDA = "not measured: no CUDA device"
+NO_CUDA = "not measured: no CUDA device in use"
 
 
 def judge_counts(series: MemorySeries, first: tuple[int, int], second: tuple[int, int]) -> list[Counted]:

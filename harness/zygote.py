@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import traceback
+import warnings
 from pathlib import Path
 
 import msgspec
@@ -160,6 +161,9 @@ def main() -> None:
     # A child that collects garbage need not look through the libraries, nor copy their pages by doing so.
     gc.collect()
     gc.freeze()
+    # Python 3.12 warns of a fork beside threads. Ours are those of OpenBLAS and jemalloc, which prepare for
+    # one; the name is that of this module as it was started, so what a subject does is told as before.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning, "__main__")
     # Whatever a library prints here would land in the user's terminal.
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1):

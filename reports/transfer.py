@@ -9,8 +9,8 @@ from .units import MISSING, microseconds, percent, quantity, shape
 HEAD = ("Sent from", "Call", "Sent as", "Bytes", "Copy", "95 % interval", "Host", "GB/s", "Link", "Hidden")
 NOTE = (
     "Copy: device events, the widening of uint16 on the device included. Host: time of the calls, pinning "
-    "included. GB/s: bytes over the link. Link: the share of the link's own limit in the same rounds. "
-    "Hidden: the share of the copy that a kernel as long as it hides."
+    "included, nothing queued before it. GB/s: bytes over the link. Link: the share of the link's own limit "
+    "in the same rounds. Hidden: the share of the copy that a kernel as long as it hides."
 )
 SOURCES = {
     "pageable": "pageable memory",
@@ -61,6 +61,8 @@ def limit_words(entry: Transfer) -> str:
     if entry.prefetched_share is not None:
         low, high = percent(entry.prefetched_low), percent(entry.prefetched_high)
         said.append(f"DevicePrefetcher hides {percent(entry.prefetched_share)} of the copy ({low} to {high})")
+        if entry.prefetched_kernel_us is not None:
+            said[-1] += f" under a kernel of {microseconds(entry.prefetched_kernel_us)}"
     if entry.register_us is not None:
         size = quantity(entry.register_bytes, "B")
         said.append(f"cudaHostRegister of {size} takes {microseconds(entry.register_us)}")
@@ -68,6 +70,13 @@ def limit_words(entry: Transfer) -> str:
 
 
 def fastest(entry: Transfer, dtype: str) -> Sending | None:
-    """The way of that dtype with the shortest copy among those whose call does not wait."""
-    known = [one for one in entry.methods if one.dtype == dtype and one.copy_us and not one.waits]
+    """The way of that dtype with the shortest copy among those that really are queued.
+
+    From pageable memory the host copies by itself into a buffer of the driver before the call returns.
+    """
+    known = [
+        one
+        for one in entry.methods
+        if one.dtype == dtype and one.copy_us and not one.waits and one.source != "pageable"
+    ]
     return min(known, key=lambda one: one.copy_us or 0.0, default=None)

@@ -33,8 +33,8 @@ def print_transfer(out: Console, document: Document) -> None:
     out.print(table)
     notes = [f"{name}: {limit_words(entry)}" for name, entry in found]
     notes.append(
-        "The shortest queued copy of each dtype; link: share of the link's own limit; hidden: the share "
-        "of it that a kernel as long as it hides."
+        "The shortest queued copy of each dtype from page-locked memory; link: share of the link's own "
+        "limit; hidden: the share of it that a kernel as long as it hides."
     )
     for note in notes:
         out.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))

@@ -17,7 +17,7 @@ RESOURCES = (
     ("children", "child processes", 1.0),
     ("segments", "shared-memory segments", 1.0),
 )
-NO_CUDA = "not measured: no CUDA device"
+NO_CUDA = "not measured: no CUDA device in use"
 
 
 def judge_counts(series: MemorySeries, first: tuple[int, int], second: tuple[int, int]) -> list[Counted]:
@@ -55,7 +55,8 @@ def _judge(
         return found
     if early.state == "even" and agree(early.rate, late.rate):
         found.verdict, found.per_batch, found.visible_from = "leak", late.rate, None
-        found.reason = f"{late.rate:,.3g} {unit} more with every batch, {values[0]:,} to {values[-1]:,}"
+        rate = f"{late.rate:,.0f}" if late.rate >= 1000 else f"{late.rate:.3g}"  # and not 1.64e+04
+        found.reason = f"{rate} {unit} more with every batch, {values[0]:,} to {values[-1]:,}"
         return found
     found.verdict = "undecided"
     found.reason = f"{unit} rise by {last.rate:,.3g} a batch in one stretch of the run only"

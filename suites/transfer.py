@@ -14,12 +14,17 @@ from .arrivals import REPLACED, TORN, UNARRIVED, Damage, damages, told
 from .checks import Opinion, bad, check, ok, skip
 from .evidence import Evidence, Missing
 from .trace import Trace
-from .transferring import BUSY, CUDA, DROPPED, DROPPED_BUSY, IDLE, LATE, NO_DEVICE, PROMPT
+from .transferring import BUSY, CUDA, DROPPED, DROPPED_BUSY, IDLE, LATE, NO_DEVICE, PROMPT, WARM
 
 MISSING_DEVICE = ("cuda", "pin_memory", "pinned memory", "accelerator", "nvidia", "gpu")
 LEFT_ON_HOST = (
     "it leaves its batches on the host, in pageable memory: whoever copies them from there gets what they "
     "held when the copy was asked for"
+)
+OVERWRITTEN = (
+    "memory on the device that the model still reads is written by a later copy: the loader's own "
+    "stream does not wait for the consumer's before it fills a buffer anew",
+    "K3",
 )
 
 
@@ -68,13 +73,7 @@ def xfer_backpressure(evidence: Evidence) -> Opinion:
         return skip("its copies are torn even without a kernel before them; see xfer.deferred")
     trace, found = _differing(evidence, BUSY)
     if found:
-        return bad(
-            told(found),
-            "memory on the device that the model still reads is written by a later copy: the loader's own "
-            "stream does not wait for the consumer's before it fills a buffer anew",
-            "K3",
-            **_evidence(found),
-        )
+        return bad(told(found), *OVERWRITTEN, **_evidence(found))
     where = "on CUDA and on the late device" if measured is not None else "on the late device; no CUDA device"
     return ok(f"{len(trace.good)} batches right behind a kernel that does not end ({where})")
 
@@ -88,12 +87,24 @@ def _on_cuda(evidence: Evidence) -> Opinion | None:
         return bad(f"on CUDA the loader {trace.fate()}", "it was not made for a device, or for this one")
     again = evidence.trace("again")
     found = [] if damages(again.good, evidence.trace("pass").good) else damages(again.good, trace.good)
+    prompt = evidence.traces.get(PROMPT)
+    if prompt is not None and prompt.good and not damages(prompt.good, trace.good):
+        found = []  # it arrives so when every copy runs at once, which is for xfer.content to say
     if found:
         idle = evidence.traces.get(IDLE)
         hidden = idle is not None and not damages(again.good, idle.good)
         shown = "; without the kernel all are right: a run that waits hides it" if hidden else ""
-        return bad(f"on CUDA {told(found)}{shown}", *_cause(found), **_evidence(found))
-    return ok(f"{len(trace.good)} batches right behind a long kernel")
+        cause = OVERWRITTEN if _only_when_busy(evidence) else _cause(found)
+        return bad(f"on CUDA {told(found)}{shown}", *cause, **_evidence(found))
+    return ok(f"{max(0, len(trace.good) - WARM)} batches right behind a long kernel")
+
+
+def _only_when_busy(evidence: Evidence) -> bool:
+    """Whether the late device finds all right until the model's stream stands still."""
+    try:
+        return xfer_deferred(evidence).verdict == "pass" and bool(_differing(evidence, BUSY)[1])
+    except Missing:
+        return False
 
 
 @check(
@@ -215,15 +226,17 @@ def _waited_on_cuda(evidence: Evidence) -> tuple[str, str] | None:
     """What a kernel in front shows on CUDA: it had ended, and not because the loader is slow by itself."""
     if _no_cuda(evidence):
         return None
-    busy, idle = evidence.traces[CUDA], evidence.traces[IDLE]
-    told_of, usual_s = busy.notes.get("transfer", {}), idle.notes.get("transfer", {}).get("asked_s")
-    if usual_s is None or told_of.get("kernel_runs", True) or 2 * usual_s > told_of.get("asked_s", 0.0):
+    busy, idle = (evidence.traces[name].notes.get("transfer", {}) for name in (CUDA, IDLE))
+    places = ", ".join(busy.get("waited_at", []))
+    # An event that is waited for is seen by nobody: that of a slot whose copy is queued is waited for with
+    # right, once every slot is taken, and so not before the first batch.
+    what, words = ("all", "the batches") if places else ("first", "the first batch")
+    took_s, usual_s = busy.get(f"{what}_s"), idle.get(f"{what}_s")
+    if took_s is None or usual_s is None or busy[f"{what}_runs"] or 2 * usual_s > took_s:
         return None
-    places = ", ".join(told_of.get("waited_at", [])) or "torch did not see where"
     return (
-        f"on CUDA {len(busy.good)} batches took {told_of['asked_s']:.2f} s behind a kernel "
-        f"and {usual_s:.2f} s without it",
-        f"a hidden synchronisation: {places}",
+        f"on CUDA {words} took {took_s:.2f} s behind a kernel and {usual_s:.2f} s without it",
+        f"a hidden synchronisation: {places or 'torch did not see where'}",
     )
 
 

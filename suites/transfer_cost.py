@@ -70,6 +70,7 @@ def judge_transfer(copied: Copied, batch_size: int, seq_len: int) -> Transfer:
     hidden = [share_hidden(*sample) for sample in copied.prefetched if sample[0] > 0]
     if hidden:
         found.prefetched_share, found.prefetched_low, found.prefetched_high = median_interval(hidden)
+        found.prefetched_kernel_us = median_interval([sample[1] for sample in copied.prefetched])[0]
     if copied.register_us:
         found.register_us = median_interval(copied.register_us)[0]
         found.register_bytes = copied.register_bytes

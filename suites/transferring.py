@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .scenarios import Planner
 
 BATCHES = 8
+# Of them, on CUDA, before the kernel: the first use of a stream or of a kernel waits for all that is queued.
+WARM = 2
 # What is asked: schedule (see the scenario's field), and whether the consumer holds its batches.
 PROMPT, LATE, BUSY = "transfer/prompt", "transfer/late", "transfer/busy"
 DROPPED, DROPPED_BUSY = "transfer/dropped", "transfer/dropped-busy"

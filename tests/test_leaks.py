@@ -135,7 +135,7 @@ def test_counts_need_both_stretches():
     assert found["files"].per_batch == pytest.approx(0.1, rel=0.02)
     assert found["threads"].verdict == "clean"
     assert found["pinned_bytes"].verdict == "not_measured"
-    assert found["pinned_bytes"].reason == "not measured: no CUDA device"
+    assert found["pinned_bytes"].reason == "not measured: no CUDA device in use"
     alone = {one.name: one for one in judge_counts(rising, (500, 6000), (6000, 6000))}
     assert alone["files"].verdict == "undecided"
     late = MemorySeries(batch=batch, files=[min(n, 2000) // 10 for n in batch])

@@ -47,6 +47,7 @@ def test_figures_come_from_the_samples() -> None:
     assert (found.verdict, found.measured, found.device) == ("pass", True, "Example GPU")
     assert (found.copy_us, found.gbytes_per_s, found.rounds) == (200.0, 10.0, 10)
     assert (found.limit_gbytes_per_s, found.prefetched_share, found.register_us) == (20.0, 0.97, 900.0)
+    assert found.prefetched_kernel_us == 1200.0
     slow, pinned, narrow = found.methods
     assert (slow.copy_us, slow.hidden_share) == (404.5, None)
     assert slow.low_us is not None
@@ -96,7 +97,8 @@ def test_every_rendering_tells_the_ways() -> None:
     markdown, page, said = render_markdown(doc), render_html(doc), printed(doc)
     assert f"| {' | '.join(HEAD)} |" in markdown
     assert "registered memory" in markdown
-    assert "DevicePrefetcher hides 97 % of the copy (96 % to 98 %)" in markdown.replace("\\", "")
+    prefetcher = "DevicePrefetcher hides 97 % of the copy (96 % to 98 %) under a kernel of 410 µs"
+    assert prefetcher in markdown.replace("\\", "")
     assert page.count("ways to the device, GB/s and bytes a batch</title>") == 2  # wide and narrow
     assert page.count("copies and computation of 4 steps</title>") == 2
     assert "link limit 25 GB/s (24.8 to 25.1, n = 50 rounds)" in " ".join(said.split())

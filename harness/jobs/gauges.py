@@ -54,10 +54,13 @@ def arrow_bytes() -> int:
 
 
 def pinned_bytes() -> int | None:
-    """Page-locked host bytes that torch's allocator has given out; None without CUDA."""
+    """Page-locked host bytes that torch's allocator holds; None where CUDA is not in use.
+
+    Whether there is a device is not asked: that would load the driver into a process that is watched.
+    """
     import torch
 
-    if not torch.cuda.is_available() or not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return None
     return int(torch.cuda.host_memory_stats().get("allocated_bytes.current", 0))
 

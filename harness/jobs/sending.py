@@ -17,7 +17,9 @@ from ...suites.transfer_cost import Way
 LIMIT_BYTES = 64 << 20  # long enough to leave the start of a copy out of account
 REGISTERED_BYTES = 64 << 20
 STEPS, BEFORE = 12, 2  # of a run behind DevicePrefetcher, and those whose time does not count
-AHEAD_US = 500.0  # a kernel in front, so that all is queued before the clock starts
+AHEAD_US = 500.0  # a kernel in front, so that all is queued before the clock starts; at least
+LONGER = 3.0  # than the host was seen to take, so that it takes longer now and then without harm
+KEEPS_UP = 1.5  # the same where many steps follow each other, which evens out what each of them takes
 SHOWN = 5  # of them, in the time line
 CALIBRATION = 10_000_000  # cycles
 SUCCESS = 0
@@ -35,7 +37,7 @@ class Clock:
     def us(self, work: Callable[[], Any], ahead_us: float = AHEAD_US) -> float:
         """Device time of what is queued on the current stream, microseconds.
 
-        Without a kernel ahead it would hold the time in which the host queues it.
+        Without a kernel ahead that is longer than queueing it, it would hold what the host takes for that.
         """
         begin, end = event(), event()
         if ahead_us:
@@ -63,6 +65,7 @@ class Sender:
         nbytes = x.nbytes + y.nbytes if dtype == "int64" else self.narrow(x, y).nbytes
         self.way = Way(source=source, waits=waits, dtype=dtype, bytes_per_batch=nbytes)
         self.stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self.ahead_us = AHEAD_US
         host = [x, y] if dtype == "int64" else [self.narrow(x, y)]
         self.kept = [part.clone().pin_memory() if source == "pinned" else part.clone() for part in host]
         # A way that the driver refuses is left out.
@@ -93,22 +96,27 @@ class Sender:
         """One round; whether the batch arrived as it left."""
         self.fill(x, y)
         torch.cuda.synchronize()
-        spent: list[float] = []
-        there: list[torch.Tensor] = []
-
-        def work() -> None:
-            began = time.perf_counter()
-            there[:] = self.send()
-            spent.append((time.perf_counter() - began) * 1e6)
-
-        took = clock.us(work, 0.0 if self.way.waits else AHEAD_US)  # one that waits would wait for it
+        began = time.perf_counter()
+        there = self.send()
+        host_us = (time.perf_counter() - began) * 1e6
+        torch.cuda.synchronize()
         intact = all(torch.equal(a.cpu(), b) for a, b in zip(there, (x, y), strict=True))
+        if not keep:  # of several, since the first calls take longer than any after them
+            self.ahead_us = max(AHEAD_US, LONGER * host_us)
+        ahead_us = 0.0 if self.way.waits else self.ahead_us  # one that waits would wait for the kernel
+        self.fill(x, y)  # each time, as a loader does
+        took = clock.us(self.send, ahead_us)
+        kernel_us = both_us = 0.0
+        if not self.way.waits:
+            kernel_us = clock.us(lambda: clock.kernel(took), ahead_us)
+            self.fill(x, y)
+            both_us = clock.us(lambda: self._beside(clock, took), ahead_us)
         if keep:
             self.way.copy_us.append(took)
-            self.way.host_us.append(spent[0])
+            self.way.host_us.append(host_us)
             if not self.way.waits:
-                self.way.kernel_us.append(clock.us(lambda: clock.kernel(took)))
-                self.way.both_us.append(clock.us(lambda: self._beside(clock, took)))
+                self.way.kernel_us.append(kernel_us)
+                self.way.both_us.append(both_us)
         return intact
 
     def _beside(self, clock: Clock, us: float) -> None:
@@ -172,17 +180,24 @@ class Registration:
 def prefetched(clock: Clock, x: torch.Tensor, y: torch.Tensor) -> list[float]:
     """Device time a step, microseconds: its copies alone, its kernel alone, both behind DevicePrefetcher.
 
-    A kernel is as long as the copy, or as filling the page-locked slot on the host where that takes
-    longer: a shorter one would measure the host's memory.
+    A kernel is as long as the copy, or longer than a step of the host (filling the page-locked slot,
+    queueing) where that takes more: a shorter one would measure the host.
     """
     pinned = [part.pin_memory() for part in (x, y)]
-    began = time.perf_counter()
-    for slot, part in zip(pinned, (x, y), strict=True):
-        slot.copy_(part)
-    filling = (time.perf_counter() - began) * 1e6
     alone = clock.us(lambda: [part.to("cuda", non_blocking=True) for part in pinned])
-    length = max(alone, filling)
-    kernel = clock.us(lambda: clock.kernel(length))
+    began = time.perf_counter()
+    for _ in DevicePrefetcher([(x, y)] * STEPS):
+        pass
+    host = (time.perf_counter() - began) * 1e6 / STEPS
+    torch.cuda.synchronize()
+    length = max(alone, KEEPS_UP * host)
+    timed = STEPS - BEFORE
+
+    def kernels() -> None:
+        for _ in range(timed):
+            clock.kernel(length)
+
+    kernel = clock.us(kernels) / timed
     begin, end = event(), event()
     for step, _ in enumerate(DevicePrefetcher([(x, y)] * STEPS)):
         if step == BEFORE:
@@ -190,15 +205,26 @@ def prefetched(clock: Clock, x: torch.Tensor, y: torch.Tensor) -> list[float]:
         clock.kernel(length)
     end.record()
     torch.cuda.synchronize()
-    return [alone, kernel, float(begin.elapsed_time(end)) * 1e3 / (STEPS - BEFORE)]
+    return [alone, kernel, float(begin.elapsed_time(end)) * 1e3 / timed]
 
 
 def timeline(clock: Clock, x: torch.Tensor, y: torch.Tensor) -> list[Span]:
-    """When copies and kernels of a few steps ran behind a copy stream with two batches ahead."""
+    """When copies and kernels of a few steps run, the copies on a stream of their own.
+
+    All is queued behind a kernel before the first copy begins, so that the host plays no part in it.
+    """
     pinned = [part.pin_memory() for part in (x, y)]
     length = clock.us(lambda: [part.to("cuda", non_blocking=True) for part in pinned])
+    began = time.perf_counter()
+    _steps(clock, pinned, length, AHEAD_US)  # its times hold first uses
+    host_us = (time.perf_counter() - began) * 1e6
+    return _steps(clock, pinned, length, max(AHEAD_US, LONGER * host_us))
+
+
+def _steps(clock: Clock, pinned: list[torch.Tensor], length: float, ahead_us: float) -> list[Span]:
     stream, base = torch.cuda.Stream(), event()  # type: ignore[no-untyped-call]
     copies, kernels = ([(event(), event()) for _ in range(SHOWN)] for _ in range(2))
+    clock.kernel(ahead_us)
     base.record()
     stream.wait_event(base)
     for (copy_begins, copy_ends), (begins, ends) in zip(copies, kernels, strict=True):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import itertools
 import os
 import time
 import traceback
@@ -25,6 +24,7 @@ from ...suites.late_device.device import Device
 from ...suites.late_device.patches import late_device
 from ...suites.scenario import Scenario
 from ...suites.trace import End, Note, Recorded
+from ...suites.transferring import WARM
 from ..subjects import SubjectRef, open_factory
 from ..wire import Channel
 from .plain import plain
@@ -34,6 +34,7 @@ SLEEP_CYCLES = 1_000_000_000  # about half a second of a kernel that does nothin
 NO_CUDA = "no CUDA device"
 SYNCHRONISES = "synchronizing CUDA operation"  # what torch warns of
 HERE = Path(__file__).name
+_NONE = object()  # what an iterator gives that has ended
 
 Sent = tuple[Recorded, dict[str, torch.Tensor]]
 
@@ -73,7 +74,7 @@ class _Consumer:
         self.held: list[Any] = []
         self.arrived: list[bool] = []  # of each batch: whether the loader gave it on the device
         self.pinned = False  # whether the loader gave page-locked host memory
-        self.began = 0.0
+        self.began = 0.0  # when the kernel was queued, or would have been
         self.kernel_ends: torch.cuda.Event | None = None
         self.on_cuda: dict[str, Any] = {}
         self.pending: list[int] = []  # works that were queued when each batch was received
@@ -84,11 +85,14 @@ class _Consumer:
         gc.freeze()  # what is there before the loader needs no looking through after each batch
         try:
             config = LoaderConfig(**self.plan.config)
-            self._begin()
             items = iter(open_factory(ref)(Corpus.open(corpus), config))
-            for number, item in enumerate(itertools.islice(items, self.plan.batches)):
-                if self.device is not None:
-                    self.pending.append(self.device.timeline.pending)
+            for number in range(self.plan.batches):
+                if number == WARM:
+                    self._begin()
+                item = next(items, _NONE)  # in no generator or enumerate, which would hold it until the next
+                if item is _NONE:
+                    break
+                self._given(number)
                 self._take(number, item)
                 if self.plan.hold:
                     self.held.append(item)
@@ -102,6 +106,9 @@ class _Consumer:
 
     def _begin(self) -> None:
         """On CUDA: put a long kernel in front, and let torch say what makes the host wait."""
+        if self.plan.schedule not in REAL:
+            return
+        torch.cuda.synchronize()
         self.began = time.perf_counter()
         if self.plan.schedule == "cuda":
             torch.cuda._sleep(SLEEP_CYCLES)  # type: ignore[no-untyped-call]
@@ -109,13 +116,25 @@ class _Consumer:
             self.kernel_ends.record()
             torch.cuda.set_sync_debug_mode("warn")
 
+    def _given(self, number: int) -> None:
+        """A batch was given: how many works were queued then; of the first behind the kernel, as below."""
+        if self.device is not None:
+            self.pending.append(self.device.timeline.pending)
+        if number == WARM and self.began:
+            self._note("first")
+
     def _asked(self) -> None:
-        """All batches were asked for: whether the kernel still runs, and how long it took."""
-        if self.plan.schedule in REAL:
-            self.on_cuda["asked_s"] = time.perf_counter() - self.began
+        """All batches were asked for."""
+        if self.began:
+            self._note("all")
         if self.kernel_ends is not None:
-            self.on_cuda["kernel_runs"] = not self.kernel_ends.query()  # type: ignore[no-untyped-call]
             torch.cuda.set_sync_debug_mode("default")
+
+    def _note(self, what: str) -> None:
+        """How long it took since the kernel was queued, and whether that still runs."""
+        self.on_cuda[f"{what}_s"] = time.perf_counter() - self.began
+        if self.kernel_ends is not None:
+            self.on_cuda[f"{what}_runs"] = not self.kernel_ends.query()  # type: ignore[no-untyped-call]
 
     def _take(self, number: int, item: Any) -> None:
         """One training step: move what is not there yet, and queue a kernel that reads it all."""

@@ -21,7 +21,9 @@ class Sending(msgspec.Struct, kw_only=True):
     copy_us: Annotated[float | None, says("copies (and widening) of one batch, device events")] = None
     low_us: Annotated[float | None, says("lower end of its 95 % interval")] = None
     high_us: Annotated[float | None, says("upper end of its 95 % interval")] = None
-    host_us: Annotated[float | None, says("host time of the calls, pinning or staging included")] = None
+    host_us: Annotated[
+        float | None, says("host time of the calls, pinning or staging included, with nothing queued before")
+    ] = None
     gbytes_per_s: Annotated[float | None, says("bytes over the link by copy_us, 1e9 bytes/s")] = None
     limit_share: Annotated[float | None, says("median of the rounds' ratios to the link's own limit")] = None
     hidden_share: Annotated[
@@ -66,13 +68,15 @@ class Transfer(msgspec.Struct, kw_only=True):
     prefetched_share: Annotated[
         float | None,
         says(
-            "share of a copy that DevicePrefetcher hides under a kernel as long as it or as filling its slot"
+            "share of a copy that DevicePrefetcher hides under a kernel as long as it, "
+            "or longer than what the host does for a step where that takes more"
         ),
     ] = None
     prefetched_low: Annotated[float | None, says("lower end of its 95 % interval")] = None
     prefetched_high: Annotated[float | None, says("upper end of its 95 % interval")] = None
+    prefetched_kernel_us: Annotated[float | None, says("how long that kernel is, median")] = None
     register_us: Annotated[
         float | None, says("cudaHostRegister over register_bytes of a mapped file or array, median")
     ] = None
     register_bytes: Annotated[int | None, says("bytes it was asked to page-lock")] = None
-    timeline: Annotated[list[Span], says("a few steps behind DevicePrefetcher")] = []
+    timeline: Annotated[list[Span], says("a few steps, all queued beforehand")] = []

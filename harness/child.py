@@ -53,12 +53,13 @@ class Job(msgspec.Struct, frozen=True):
 
 def preload() -> None:
     """Import what children will want; nothing that starts a thread."""
+    import numpy.random  # seeded anew in every child, see below
     import pyarrow.compute as pc  # Arrow imports it when an array is first cut or joined: 0.2 s a child
     import pyarrow.parquet as pq
     import torch
 
     torch.set_num_threads(1)
-    _ = pc, pq
+    _ = numpy.random, pc, pq
     from ..loaders import batch, corpus_writer, tokenizer
     from .jobs import describe, record
 
@@ -67,6 +68,16 @@ def preload() -> None:
         importlib.import_module("pandas")  # pa.array and to_numpy do, where it is installed: 0.3 s a child
 
     tokenizer.counting_encoding()  # a tenth of a second, which every child would spend anew
+
+
+def seed_anew() -> None:
+    """Give NumPy's global generator a state of its own, as in a process that has just started.
+
+    A forked child has that of the process it was forked from, so a loader that draws from it unseeded would
+    give every child the same. Python's generator does this by itself; torch's begins alike everywhere.
+    """
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
 
 
 def run(job: Job, sock: socket.socket) -> int:

@@ -100,6 +100,7 @@ class Zygote:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             for sock in (self.control, self.wake, self.wake_end):
                 sock.close()
+            child.seed_anew()
             status = child.serve(socket.socket(fileno=fd))
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else 1

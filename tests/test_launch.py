@@ -70,6 +70,24 @@ def test_environment_folder_and_output_are_the_childs_own(launcher, tmp_path, ho
     assert "LOADSTONE_X" not in os.environ
 
 
+DRAWS = """
+import random
+import numpy as np
+print(np.random.random(), random.random())
+def load(corpus, config):
+    return []
+"""
+
+
+@pytest.mark.parametrize("how", LAUNCHERS)
+def test_unseeded_generators_of_two_children_differ(launcher, tmp_path, how):
+    (tmp_path / "draws.py").write_text(DRAWS)
+    ref = find(f"{tmp_path / 'draws.py'}:load")
+    said = [(describe(launcher, how, ref)[1].folder / "stdout.txt").read_text().split() for _ in range(2)]
+    assert [len(words) for words in said] == [2, 2]
+    assert not set(said[0]) & set(said[1])
+
+
 @pytest.mark.parametrize("how", LAUNCHERS)
 def test_a_memory_limit_holds_beyond_what_it_starts_with(launcher, tmp_path, how):
     hungry = "try:\n    bytearray(300 << 20)\nexcept MemoryError:\n    print('stopped')\n" + subjects.GOOD

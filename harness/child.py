@@ -66,7 +66,6 @@ def preload() -> None:
     _ = (batch, corpus_writer, describe, record)
     with contextlib.suppress(ImportError):
         importlib.import_module("pandas")  # pa.array and to_numpy do, where it is installed: 0.3 s a child
-
     tokenizer.counting_encoding()  # a tenth of a second, which every child would spend anew
 
 
@@ -76,8 +75,9 @@ def seed_anew() -> None:
     A forked child has that of the process it was forked from, so a loader that draws from it unseeded would
     give every child the same. Python's generator does this by itself; torch's begins alike everywhere.
     """
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed()
+    import numpy as np
+
+    np.random.seed()
 
 
 def run(job: Job, sock: socket.socket) -> int:

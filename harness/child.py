@@ -61,9 +61,14 @@ def preload() -> None:
     torch.set_num_threads(1)
     _ = numpy.random, pc, pq
     from ..loaders import batch, corpus_writer, tokenizer
+    from ..loaders.corpus import Manifest
+    from ..suites.scenario import Scenario
     from .jobs import describe, record
+    from .subjects import SubjectRef
 
     _ = (batch, corpus_writer, describe, record)
+    for kind in (Job, SubjectRef, Scenario, Manifest):
+        msgspec.msgpack.Decoder(kind)  # reads the annotations, once for all children
     with contextlib.suppress(ImportError):
         importlib.import_module("pandas")  # pa.array and to_numpy do, where it is installed: 0.3 s a child
     tokenizer.counting_encoding()  # a tenth of a second, which every child would spend anew

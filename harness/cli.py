@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 import click
 
-from .. import __version__
 from ..errors import (
     EXIT_INTERNAL,
     EXIT_INTERRUPTED,
@@ -19,8 +18,8 @@ from ..errors import (
     EXIT_USAGE,
     LoadstoneError,
     UsageError,
-    did_you_mean,
 )
+from .cli_group import CONTEXT, Verbs, show_versions
 from .cli_options import (
     data_options,
     effort_options,
@@ -46,46 +45,9 @@ from .executing import (
     tell,
 )
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-class Verbs(click.Group):
-    """Verbs in the order of a first visit, and the nearest ones for a word that is none."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
-        """Names of the verbs, in the order they were entered."""
-        return list(self.commands)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The verb of that name."""
-        found = super().get_command(ctx, cmd_name)
-        if found is None and not ctx.resilient_parsing:  # a shell that completes wants no errors
-            hint = did_you_mean(cmd_name, self.commands, "verbs")
-            raise click.UsageError(f"there is no verb {cmd_name!r}; {hint}")
-        return found
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; an interruption is told by us and not by click."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise Interrupted("interrupted.") from error
-
-
-def _versions(context: click.Context, option: click.Parameter, asked: bool) -> None:  # noqa: ARG001
-    """The version on the first line; below it those of what a result depends on, none of them imported."""
-    if not asked or context.resilient_parsing:
-        return
-    from .versions import versions
-
-    click.echo(f"loadstone {__version__}")
-    for name, version in versions():
-        click.echo(f"{name} {version}")
-    context.exit()
-
 
 @click.group(cls=Verbs, context_settings=CONTEXT)
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_versions,
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=show_versions,
               help="This version, and those of what matters.")  # fmt: skip
 def cli() -> None:
     """Is an LLM training data loader right, fast, leak-free, and intact on the GPU?

@@ -23,7 +23,7 @@ from ..suites.gating import (
 )
 from ..suites.throughput import Facts
 from .answers import Peak
-from .launch import Child
+from .children import Child
 
 SIDES = BASE, HEAD = ("base", "head")
 LONGEST_PAIR_S = 1.5  # of turns: where single batches are slow, there are fewer turns

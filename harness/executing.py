@@ -55,7 +55,7 @@ def execute(given: dict[str, Any], parts: tuple[str, ...]) -> NoReturn:
             with Progress(job.steps, quiet=given["quiet"]) as progress:
                 document = job.execute(progress)
         except KeyboardInterrupt as error:
-            raise Interrupted(_kept(settings.folder if job.journal else None)) from error
+            raise Interrupted(_kept(job.journal.folder)) from error
         tell(document, settings.folder, given)
     sys.exit(document.exit_code)
 

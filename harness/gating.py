@@ -10,36 +10,24 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol
 
 from ..errors import EXIT_INTERRUPTED, SubjectError
 from ..loaders.corpus import Corpus
 from ..reports.document import Document, Finding, Gate, GateRow, Memory, Transfer, decode, encode
 from ..suites.gating import alpha_each, interval, judge
 from . import waivers
+from .children import Child
 from .configuration import Configuration
 from .dueling import BASE, HEAD, SIDES, Broke, Duel, Pair
 from .gating_limits import Limits
 from .gating_rows import check_rows, leak_row, row, transfer_row, voided
 from .gating_sides import Sides
 from .inquiry import Inquiry, Opened
-from .launch import Child
 from .machine import describe_machine
 from .measuring import Measurer
 from .settings import Settings
 from .subjects import SubjectRef
-
-
-class Telling(Protocol):
-    """Where progress goes."""
-
-    def step(self, text: str) -> None:
-        """Say what is running now."""
-        ...
-
-    def advance(self, n: int = 1) -> None:
-        """Say that a part is done."""
-        ...
+from .telling import Telling
 
 
 @dataclasses.dataclass

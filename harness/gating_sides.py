@@ -13,8 +13,9 @@ from typing import Any
 
 from ..errors import UsageError
 from ..reports.document import Revision
+from .children import Child
 from .dueling import BASE, HEAD
-from .launch import PYTHON, Child, Launcher
+from .launch import PYTHON, Launcher
 from .revisions import NoBase, checked_out, placed, prepare, repository, resolve, trees, working
 from .subjects import SubjectRef
 

@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..reports.document import Document, Gate, GateRow, Revision, Subject, Throughput, load
 from ..suites.gating import stored_interval, verdict_of
 from .configuration import Configuration
-from .gating import Telling, gate_document, waived_row
+from .gating import gate_document, waived_row
 from .gating_limits import Limits
 from .gating_rows import check_rows, leak_row, row, share_row
 from .launch import Launcher
@@ -20,6 +20,7 @@ from .machine import describe_machine
 from .run import Run
 from .settings import Settings
 from .subjects import SubjectRef
+from .telling import Telling
 
 PARTS = {"checks": "checks", "speed": "throughput", "leak": "memory"}
 

@@ -32,7 +32,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any], resume: bool) -> None:
-        self.path = folder / NAME
+        self.folder, self.path = folder, folder / NAME
         self.entries: dict[tuple[str, str], msgspec.Raw] = {}
         header = msgspec.json.encode({"loadstone-journal": 1, "settings": settings}, order="sorted")
         try:
@@ -79,3 +79,19 @@ class Journal:
         self.file.close()
         if finished:
             self.path.unlink(missing_ok=True)
+
+
+class NoJournal:
+    """Keeps nothing: of a run that writes no report folder."""
+
+    folder: Path | None = None
+
+    def get(self, subject: str, part: str, kind: type[T]) -> T | None:  # noqa: ARG002 - as a journal is asked
+        """None."""
+        return None
+
+    def put(self, subject: str, part: str, value: Any) -> None:
+        """Nothing."""
+
+    def close(self, finished: bool) -> None:
+        """Nothing."""

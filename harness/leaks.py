@@ -21,7 +21,8 @@ from ..suites.memory import (
     wants_more,
 )
 from .answers import WAITING, Given, Named, Sampled, Stretch
-from .launch import Child, Launcher
+from .children import Child
+from .launch import Launcher
 
 SHAPE = (8, 256)
 EVERY = 10  # batches between two samples, at the beginning

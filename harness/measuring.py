@@ -16,9 +16,10 @@ from ..reports.document import Memory, Throughput, Transfer
 from ..suites.throughput import Facts, Slot, note_begin, row, unmeasured
 from ..suites.transfer_cost import Copied, judge_transfer
 from .answers import Begun
+from .children import Child
 from .inquiry import Opened, plain
 from .jobs.limits import COPY, DECODE, TOKENISE
-from .launch import Child, Launcher
+from .launch import Launcher
 from .leaks import SHAPE as MEMORY_SHAPE
 from .leaks import START_DEADLINE_S, watch_memory
 from .pressure import roomy, under_limit

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ..suites.trace import End, Frame, Trace
-from .launch import Child
+from .children import Child
 from .wire import Closed, Silence
 
 _FRAME = msgspec.msgpack.Decoder(Frame)

@@ -6,7 +6,7 @@ import datetime as dt
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -17,42 +17,24 @@ from ..reports.answers import exit_code, summarise
 from ..reports.document import (
     Document,
     Finding,
-    Memory,
     Subject,
-    Throughput,
-    Transfer,
     decode,
     encode,
 )
 from ..suites.families import REGISTER, matches
-from ..suites.feeding import strike_feeding
-from ..suites.scaling import strike_scaling
-from ..suites.throughput import Facts, strike
 from . import waivers
 from .configuration import configure
-from .documenting import data_of, measured_findings, no_memory, subject_of
-from .feeding import Feedings, measure_feeding
+from .documenting import data_of, subject_of
 from .inquiry import Inquiry, Opened
-from .journal import Journal
+from .journal import Journal, NoJournal
 from .lanes import side_by_side, wanted
 from .launch import Launcher
 from .machine import describe_machine
+from .measured_parts import MeasuredParts
 from .measuring import Measurer
-from .scaling import Scalings, measure_scaling
-from .settings import CHECKS, FEEDING, MEMORY, SCALING, THROUGHPUT, TRANSFER, Settings
+from .settings import CHECKS, MEMORY, THROUGHPUT, TRANSFER, Settings
 from .subjects import SubjectRef, select, with_options
-
-
-class Telling(Protocol):
-    """Where progress goes."""
-
-    def step(self, text: str) -> None:
-        """Say what is running now."""
-        ...
-
-    def advance(self, n: int = 1) -> None:
-        """Say that a part is done."""
-        ...
+from .telling import Telling
 
 
 class Checked(msgspec.Struct):
@@ -60,13 +42,6 @@ class Checked(msgspec.Struct):
 
     findings: list[Finding]
     observed: dict[str, Any]
-
-
-class Timed(msgspec.Struct):
-    """The throughput rows of one subject, and what was seen of it before."""
-
-    rows: list[Throughput]
-    facts: list[Facts]
 
 
 class Run:
@@ -111,7 +86,7 @@ class Run:
             other.start()
             self.lanes.append(Inquiry(other, settings.deadline_s, settings.memory_limit))
         self.lock = threading.Lock()  # progress and journal are told by several lanes
-        self.journal: Journal | None = None
+        self.journal: Journal | NoJournal = NoJournal()
         self.subjects: list[Subject] = []
 
     def __enter__(self) -> Run:
@@ -122,8 +97,7 @@ class Run:
     ) -> None:
         for lane in self.lanes if not self.lent else []:
             lane.launcher.__exit__(kind, error, trace)
-        if self.journal is not None:
-            self.journal.close(finished=error is None)
+        self.journal.close(finished=error is None)
 
     @property
     def steps(self) -> int:
@@ -144,7 +118,8 @@ class Run:
             side_by_side(self.lanes, pairs, lambda lane, pair: self._check(lane, *pair, telling))
         corpus = self._corpus(telling)
         if corpus is not None:
-            self._measure(opened, Measurer(self.launcher, corpus, self.settings), telling)
+            measurer = Measurer(self.launcher, corpus, self.settings)
+            MeasuredParts(measurer, self.subjects, self.waived, self.journal, telling).measure(opened)
         return self.document(corpus)
 
     def _open(self, telling: Telling) -> list[Opened]:
@@ -179,7 +154,7 @@ class Run:
         return one
 
     def _check(self, lane: Inquiry, one: Opened, subject: Subject, telling: Telling) -> None:
-        checked = self._recall(one.ref.name, CHECKS, Checked)
+        checked = self.journal.get(one.ref.name, CHECKS, Checked)
         if checked is None:
             name = one.ref.name
 
@@ -192,7 +167,7 @@ class Run:
             if lane.launcher.abandoned:
                 return  # broken off: what its children say now is no verdict
             with self.lock:
-                self._keep(name, CHECKS, checked)
+                self.journal.put(name, CHECKS, checked)
         subject.checks = waivers.apply(checked.findings, self.waived[one.ref.name])
         subject.traits.observed = checked.observed
         with self.lock:
@@ -208,106 +183,6 @@ class Run:
 
         telling.step("writing the text to measure on")
         return write_text_corpus(self.launcher.folder / "text", self.settings.spent.characters)
-
-    def _measure(self, opened: list[Opened], measurer: Measurer, telling: Telling) -> None:
-        parts = self.settings.parts
-        if THROUGHPUT in parts:
-            self._throughput(opened, measurer, telling)
-        if SCALING in parts:
-            self._scaling(opened, measurer, telling)
-        if FEEDING in parts:
-            self._feeding(opened, measurer, telling)
-        if MEMORY in parts:
-            self._memory(opened, measurer, telling)
-        for one, subject in zip(opened, self.subjects, strict=True):
-            if TRANSFER in parts:
-                telling.step(f"{one.ref.name}: transfer")
-                shape = self.settings.measured_shapes()[0]
-                subject.transfer = [
-                    self._recall(one.ref.name, TRANSFER, Transfer) or measurer.transfer(one, shape)
-                ]
-                self._keep(one.ref.name, TRANSFER, subject.transfer[0])
-                telling.advance()
-
-    def _throughput(self, opened: list[Opened], measurer: Measurer, telling: Telling) -> None:
-        """Rows of all subjects at all shapes.
-
-        Subjects are compared only within the same rounds, so a resumed run measures all of them
-        anew unless all of them were done.
-        """
-        shapes = self.settings.measured_shapes()
-        done = {one.ref.name: self._recall(one.ref.name, THROUGHPUT, Timed) for one in opened}
-        if None in done.values():
-            done = {one.ref.name: Timed([], []) for one in opened}
-            for shape in shapes:
-                found = measurer.throughput(opened, shape, telling.step)
-                for name, (row, facts) in found.items():
-                    timed = done[name]
-                    assert timed is not None
-                    timed.rows.append(row)
-                    timed.facts.append(facts)
-                telling.advance()
-            for name, timed in done.items():
-                self._keep(name, THROUGHPUT, timed)
-        for subject in self.subjects:
-            timed = done[subject.name]
-            assert timed is not None
-            subject.throughput = timed.rows
-            measured = measured_findings(subject, timed.facts)
-            subject.checks += waivers.apply(measured, self.waived[subject.name])
-            strike(subject.throughput, subject.checks)
-
-    def _scaling(self, opened: list[Opened], measurer: Measurer, telling: Telling) -> None:
-        """Curves of the subjects whose throughput could be measured; like it, all anew or none."""
-        done = {one.ref.name: self._recall(one.ref.name, SCALING, Scalings) for one in opened}
-        if None in done.values():
-            pairs = zip(opened, self.subjects, strict=True)
-            tried = THROUGHPUT in self.settings.parts
-            able = [one for one, its in pairs if not tried or any(row.tokens_per_s for row in its.throughput)]
-            shape = self.settings.measured_shapes()[0]
-            found = measure_scaling(measurer, able, shape, telling.step)
-            done = {name: found.get(name, Scalings()) for name in done}
-            for name, curves in done.items():
-                self._keep(name, SCALING, curves)
-        for subject in self.subjects:
-            subject.scaling = done[subject.name].curves
-            strike_scaling(subject.scaling, subject.checks)
-        telling.advance()
-
-    def _feeding(self, opened: list[Opened], measurer: Measurer, telling: Telling) -> None:
-        """Feeding of all subjects at the first shape; like throughput, all in the same rounds or none."""
-        done = {one.ref.name: self._recall(one.ref.name, FEEDING, Feedings) for one in opened}
-        if None in done.values():
-            shape, step_s = self.settings.measured_shapes()[0], (self.settings.step_time or 0.0) / 1e3
-            done = measure_feeding(measurer, opened, shape, step_s, telling.step)
-            for name, fed in done.items():
-                self._keep(name, FEEDING, fed)
-        for subject in self.subjects:
-            fed = done[subject.name]
-            subject.feeding = fed.rows
-            broke = [facts for facts in fed.facts if facts.broke]
-            if broke and not any(finding.id == "end.measured" for finding in subject.checks):
-                found = measured_findings(subject, broke)
-                subject.checks += waivers.apply(found, self.waived[subject.name])
-            strike_feeding(subject.feeding, subject.checks)
-        telling.advance()
-
-    def _memory(self, opened: list[Opened], measurer: Measurer, telling: Telling) -> None:
-        kept = {one.ref.name: self._recall(one.ref.name, MEMORY, Memory) for one in opened}
-        todo = [one for one in opened if kept[one.ref.name] is None]
-        found = measurer.memory(todo, telling.step)
-        for name, verdict in found.items():
-            self._keep(name, MEMORY, verdict)
-        for subject in self.subjects:
-            subject.memory = [found.get(subject.name) or kept[subject.name] or no_memory()]
-        telling.advance()
-
-    def _recall(self, subject: str, part: str, kind: type[Any]) -> Any:
-        return self.journal.get(subject, part, kind) if self.journal else None
-
-    def _keep(self, subject: str, part: str, value: Any) -> None:
-        if self.journal is not None:
-            self.journal.put(subject, part, value)
 
     def document(self, corpus: Corpus | None) -> Document:
         """The document of what there is by now, as it is when it is read again from its file."""

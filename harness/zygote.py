@@ -22,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from . import child
+from . import child, huge_pages
 
 _PR_SET_CHILD_SUBREAPER = 36
 MOST_STRAYS = 10_000  # a subject that forks without end is left to the system
@@ -162,6 +162,8 @@ def main() -> None:
     # A child that collects garbage need not look through the libraries, nor copy their pages by doing so.
     gc.collect()
     gc.freeze()
+    if "PYTHONMALLOC" not in os.environ:  # few children come from the one that counts memory exactly
+        huge_pages.collapse()
     # Python 3.12 warns of a fork beside threads. Ours are those of OpenBLAS and jemalloc, which prepare for
     # one; the name is that of this module as it was started, so what a subject does is told as before.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning, "__main__")

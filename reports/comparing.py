@@ -7,10 +7,9 @@ speeds only where the machine, the data and the batch shape are the same and nei
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import EXIT_FAILED, EXIT_NOTHING, EXIT_OK, EXIT_UNKNOWN
+from .compared import WORST_FIRST, Against, Comparison, Line, names_of
 from .digest import SIGNS, one_line
 from .units import count, figures, quantity, shape
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
     from .document import Document, Finding, Memory, Subject, Throughput, Transfer
 
-Change = Literal["worse", "not comparable", "better", "changed", "same"]
-WORST_FIRST: Final = ("worse", "not comparable", "better", "changed", "same")
 # Two fresh processes that run the same code differ by a standard deviation of 1.8 % that no repetition within
 # them averages out, and two runs are such a pair: less than this is no difference that two runs can show.
 MARGIN: Final = 0.05
@@ -28,85 +25,10 @@ _FEWEST = 5  # rounds on each side, from which there is an interval
 _ABSENT = "\N{EN DASH}"
 
 
-@dataclass(frozen=True)
-class Against:
-    """One later document against the first: what changed, in words where words are needed."""
-
-    change: Change
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One thing that was asked of one subject, in every document.
-
-    Attributes:
-        subject: its name.
-        kind: subject, check, throughput, memory or transfer.
-        what: the check or the batch shape; empty where there is only one.
-        values: what each document says, in its order.
-        against: one entry for each document after the first.
-    """
-
-    subject: str
-    kind: str
-    what: str
-    values: tuple[str, ...]
-    against: tuple[Against, ...]
-
-    @property
-    def change(self) -> Change:
-        """The gravest change of all documents."""
-        return min((one.change for one in self.against), key=WORST_FIRST.index)
-
-    @property
-    def why(self) -> str:
-        """The reasons, each once."""
-        return "; ".join(dict.fromkeys(one.why for one in self.against if one.why))
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Several runs side by side.
-
-    Attributes:
-        names: what the documents are called.
-        machines: the fields of the machines' identities that differ, a value for each document.
-        lines: everything that was asked, differences first.
-    """
-
-    names: tuple[str, ...]
-    documents: tuple[Document, ...]
-    machines: dict[str, tuple[str, ...]]
-    lines: tuple[Line, ...]
-
-    def of(self, *changes: Change) -> list[Line]:
-        """The lines with one of these changes."""
-        return [line for line in self.lines if line.change in changes]
-
-    @property
-    def exit_code(self) -> int:
-        """1 where something got worse, 10 where something could not be compared, 5 with nothing in common."""
-        if not any(set(_names(self.documents[0])) & set(_names(other)) for other in self.documents[1:]):
-            return EXIT_NOTHING
-        changes = {one.change for line in self.lines for one in line.against}
-        if "worse" in changes:
-            return EXIT_FAILED
-        return EXIT_UNKNOWN if "not comparable" in changes else EXIT_OK
-
-    @property
-    def headline(self) -> str:
-        """``2 worse, 1 better, 1 changed, 210 the same, 4 not comparable.``"""
-        words = {"same": "the same"}
-        order: tuple[Change, ...] = ("worse", "better", "changed", "same", "not comparable")
-        parts = [f"{len(self.of(one))} {words.get(one, one)}" for one in order if self.of(one)]
-        return f"{', '.join(parts)}." if parts else "Nothing to compare."
-
-
 def compare(documents: Sequence[Document], names: Sequence[str]) -> Comparison:
     """Compare documents with the first of them; names tell them apart for the reader."""
     machines = _machines(documents)
-    order = dict.fromkeys(name for document in documents for name in _names(document))
+    order = dict.fromkeys(name for document in documents for name in names_of(document))
     lines = [line for name in order for line in _subject_lines(name, documents)]
     lines.sort(key=lambda line: WORST_FIRST.index(line.change))
     return Comparison(tuple(names), tuple(documents), machines, tuple(lines))
@@ -127,10 +49,6 @@ def ratio(one: Throughput, other: Throughput) -> tuple[float, float, float] | No
     rank = max(1, math.floor(n * m / 2 - 1.96 * math.sqrt(n * m * (n + m + 1) / 12)))
     middle = (shifts[(n * m - 1) // 2] + shifts[n * m // 2]) / 2
     return math.exp(middle), math.exp(shifts[rank - 1]), math.exp(shifts[-rank])
-
-
-def _names(document: Document) -> list[str]:
-    return [subject.name for subject in document.subjects]
 
 
 def _machines(documents: Sequence[Document]) -> dict[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from .comparing import Change, Comparison, Line
+    from .compared import Change, Comparison, Line
 
 SIGNS: Final = {"worse": "✗", "better": "✓", "changed": "~", "same": "", "not comparable": "?"}
 STYLES: Final = {"worse": "bold red", "better": "green", "changed": "blue", "not comparable": "yellow"}

@@ -158,37 +158,48 @@ class Evidence:
 def supervised(batch: Recorded, ignored: Sequence[int]) -> Bools:
     """Which targets of a batch count, bool in the shape of y."""
     assert batch.y is not None
-    y = batch.y.array()
-    counts = ~np.isin(y, ignored)
-    if batch.mask is not None and batch.mask.shape == batch.y.shape:
-        counts &= batch.mask.array() != 0
-    elif batch.input_mask is not None and batch.input_mask.shape == batch.y.shape:
-        counts &= batch.input_mask.array() != 0
-    return counts
+    counts = ~np.isin(batch.y.array(), ignored)
+    mask = _mask(batch)
+    return counts if mask is None else counts & (mask != 0)
+
+
+def _mask(batch: Recorded) -> npt.NDArray[Any] | None:
+    """What says which of a batch's targets count; a mask of the targets goes before one of the inputs."""
+    assert batch.y is not None
+    for mask in (batch.mask, batch.input_mask):
+        if mask is not None and mask.shape == batch.y.shape:
+            return mask.array()
+    return None
 
 
 def _flatten(batches: Sequence[Recorded], names: Numbering, ignored: Sequence[int]) -> Cells:
-    parts: list[tuple[npt.NDArray[Any], ...]] = []
-    for batch in batches:
-        assert batch.x is not None
-        assert batch.y is not None
-        x, y = batch.x.array(), batch.y.array()
-        rows, columns = np.indices(x.shape)
-        counts = supervised(batch, ignored)
-        flat = (np.full(x.size, batch.index), rows, columns, np.full(x.size, x.shape[1]), x, y)
-        places = (_locate(names, x), _locate(names, y))
-        parts.append(tuple(np.ravel(part) for part in (*flat, *places, counts)))
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    fields = (row.name for row in dataclasses.fields(Cells))
-    cells: dict[str, Any] = dict(zip(fields, joined, strict=True))
-    told = cells.pop("supervised")
-    return Cells(**{k: v.astype(np.int64) for k, v in cells.items()}, supervised=told)
+    """All cells in one go: a trace may have a thousand small batches, and each call of NumPy its price."""
+    pairs = [(b, b.x.array(), b.y.array()) for b in batches if b.x is not None and b.y is not None]
+    places = {x.shape: np.indices(x.shape).reshape(2, -1) for _, x, _ in pairs}
+    row, column = np.concatenate([places[x.shape] for _, x, _ in pairs], axis=1)
+    sizes = [x.size for _, x, _ in pairs]
+    x_id = np.concatenate([_whole(x).ravel() for _, x, _ in pairs])
+    y_id = np.concatenate([_whole(y).ravel() for _, _, y in pairs])
+    masks = [(_mask(b), y) for b, _, y in pairs]
+    counted = [np.ones(y.size, bool) if mask is None else np.ravel(mask != 0) for mask, y in masks]
+    return Cells(
+        batch=np.repeat([b.index for b, _, _ in pairs], sizes),
+        row=row,
+        column=column,
+        width=np.repeat([x.shape[1] for _, x, _ in pairs], sizes),
+        x_id=x_id,
+        y_id=y_id,
+        x=names.locate(x_id),
+        y=names.locate(y_id),
+        supervised=np.concatenate(counted) & ~np.isin(y_id, ignored),
+    )
 
 
-def _locate(names: Numbering, ids: npt.NDArray[Any]) -> Ints:
-    if ids.dtype.kind == "f":  # float tokens: judged by dtype.declared; still worth decoding
-        ids = np.where(np.isfinite(ids), ids, -1).astype(np.int64)
-    return names.locate(ids)
+def _whole(ids: npt.NDArray[Any]) -> Ints:
+    """Ids as int64; float tokens are judged by dtype.declared, and are still worth decoding."""
+    if ids.dtype.kind == "f":
+        ids = np.where(np.isfinite(ids), ids, -1)
+    return ids.astype(np.int64)
 
 
 def spans(positions: Iterable[int], most: int = 6) -> str:

@@ -37,11 +37,12 @@ def _parts(batch: Recorded) -> list[tuple[str, Tensor]]:
 def shape_bt(evidence: Evidence) -> Opinion:
     ragged = evidence.traits.shape == "ragged"
     cut = evidence.traits.loss == "truncation"
-    count = 0
-    for name, batch in _batches(evidence):
+    batches, count = _batches(evidence), 0
+    last_of = {(name, batch.run): batch.index for name, batch in batches}
+    for name, batch in batches:
         config = evidence.traces[name].scenario.config
         want = (int(config["batch_size"]), int(config["seq_len"]))
-        last = _is_last(evidence, name, batch)
+        last = batch.index == last_of[name, batch.run]
         for part_name, part in _parts(batch):
             if not part.shape or not part.shape[0]:
                 continue  # batch.nonempty speaks of those
@@ -59,11 +60,6 @@ def shape_bt(evidence: Evidence) -> Opinion:
             )
         count += 1
     return ok(f"all {count} batches have their shape", batches=count)
-
-
-def _is_last(evidence: Evidence, name: str, batch: Recorded) -> bool:
-    run = evidence.traces[name].run(batch.run)
-    return batch.index == run[-1].index
 
 
 def _shape_fits(part: Tensor, want: tuple[int, int], ragged: bool, short: bool) -> bool:

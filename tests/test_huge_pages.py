@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from loadstone.harness import huge_pages
 from loadstone.harness.launch import Launcher
 

@@ -1,8 +1,9 @@
 """Ask correct loaders at many seeds, sizes and shapes: not one of them may be accused.
 
-    python tests/sweep.py --runs 20 --json sweep.json
+    python tests/sweep.py --runs 20
 
-Not a test: it takes half an hour. Each run has a seed and a (B, T) of its own, resumes at every,
+Not a test: it takes an hour and more, of which loaders with worker processes take most. A line is kept of
+each as it is done, and one that is there is not run again. Each run has a seed and a (B, T) of its own, resumes at every,
 every second or every third batch, and with its shape come corpora of its own sizes, exactly k*B*T
 tokens, one less, and one and two more among them. Of the foreign loaders what docs/adapters.md
 says of them is expected: no other family may fail.
@@ -12,15 +13,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from loadstone.harness.inquiry import Inquiry
 from loadstone.harness.launch import Launcher
 from loadstone.harness.subjects import find
+from loadstone.reports.progress import Progress
 from loadstone.suites.scenarios import Shape
 from test_adapters import told
 from test_correct_loaders import BUILT_INS
@@ -30,6 +36,7 @@ SHAPES = (
     (2, 61), (16, 4), (13, 11), (32, 16), (6, 32), (3, 100), (64, 2), (9, 9), (17, 5), (4, 64),
 )  # fmt: skip
 DEADLINE_S = 20.0
+RESULTS = Path(__file__).parent.parent / "docs" / "results" / "sweep.jsonl"
 
 
 def shape_of(run: int) -> Shape:
@@ -51,49 +58,74 @@ def subjects() -> dict[str, set[str]]:
     return known | {name: fails for name, fails in told() if "hf_" not in name}
 
 
-def main() -> int:
-    """Run it and print each accusation that is not expected."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--at-once", type=int, default=2)
-    parser.add_argument("only", nargs="*", help="subjects, where not all")
-    given = parser.parse_args()
-    known, began, wrong = subjects(), time.monotonic(), []
-    chosen = given.only or list(known)
-    idle: SimpleQueue[Inquiry] = SimpleQueue()
+def run_all(todo: list[tuple[int, str]], results: Path, at_once: int) -> None:
+    """Ask them, a few at a time, and write a line for each as it is done."""
+    known, idle, lock = subjects(), SimpleQueue[Inquiry](), threading.Lock()
 
     def one(place: tuple[int, str]) -> None:
         run, subject = place
-        inquiry, shape = idle.get(), shape_of(run)
+        inquiry, shape, began = idle.get(), shape_of(run), time.monotonic()
+        progress.step(f"run {run} {subject}")
         try:
             found = ask(inquiry, subject, shape)
         finally:
             idle.put(inquiry)
         families = {check.partition(".")[0] for check in known.get(subject, ())}
-        for check in sorted(check for check in found if check.partition(".")[0] not in families):
-            wrong.append({"run": run, "subject": subject, "check": check, "said": found[check]})
-            print(
-                f"run {run} B={shape.batch_size} T={shape.seq_len} {subject} {check}: {found[check]}",
-                flush=True,
-            )
+        accused = {check: said for check, said in found.items() if check.partition(".")[0] not in families}
+        seconds = round(time.monotonic() - began, 1)
+        size = {"batch_size": shape.batch_size, "seq_len": shape.seq_len, "seed": shape.seed}
+        entry = {"run": run, "subject": subject, **size, "seconds": seconds, "accused": accused}
+        with lock:
+            file.write(json.dumps(entry) + "\n")
+            file.flush()
+            progress.advance()
 
-    launchers = [Launcher() for _ in range(given.at_once)]
-    for launcher in launchers:
-        launcher.start()
-        idle.put(Inquiry(launcher, DEADLINE_S))
+    with ExitStack() as stack:
+        file = stack.enter_context(results.open("a", encoding="utf-8"))
+        progress = stack.enter_context(Progress(len(todo)))
+        for launcher in [stack.enter_context(Launcher()) for _ in range(at_once)]:
+            launcher.start()
+            idle.put(Inquiry(launcher, DEADLINE_S))
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(one, todo))
+
+
+def read(results: Path) -> list[dict[str, Any]]:
+    """What is there already."""
+    lines = results.read_text("utf-8").splitlines() if results.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def tell(entries: list[dict[str, Any]]) -> int:
+    """Print each accusation and what each loader took; how many there are."""
+    for entry in entries:
+        for check, said in sorted(entry["accused"].items()):
+            where = f"run {entry['run']} B={entry['batch_size']} T={entry['seq_len']}"
+            print(f"{where} {entry['subject']} {check}: {said}")
+    names = list(dict.fromkeys(entry["subject"] for entry in entries))
+    for name in names:
+        took = [entry["seconds"] for entry in entries if entry["subject"] == name]
+        print(f"{name}: {len(took)} runs, {statistics.median(took):.1f} s each ({max(took):.0f} at most)")
+    wrong = sum(len(entry["accused"]) for entry in entries)
+    print(f"{wrong} accusations in {len(entries)} checks of {len(names)} loaders")
+    return wrong
+
+
+def main() -> int:
+    """Run what is not done yet, and print each accusation that is not expected."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--at-once", type=int, default=2)
+    parser.add_argument("only", nargs="*", help="subjects, where not all")
+    given = parser.parse_args()
+    done = {(entry["run"], entry["subject"]) for entry in read(given.results)}
+    chosen = given.only or list(subjects())
     places = [(run, subject) for run in range(given.runs) for subject in chosen]
-    with ThreadPoolExecutor(given.at_once) as pool:
-        list(pool.map(one, places))
-    for launcher in launchers:
-        launcher.__exit__(None, None, None)
-    seconds = time.monotonic() - began
-    print(f"{len(wrong)} accusations in {len(places)} checks of {len(chosen)} loaders, {seconds:.0f} s")
-    if given.json:
-        given.json.write_text(json.dumps(wrong, indent=1) + "\n", "utf-8")
-    return bool(wrong)
+    run_all([place for place in places if place not in done], given.results, given.at_once)
+    return bool(tell(read(given.results)))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ EVERY = 10
 WORKED, WORKER_WARM_UP = 800, 300  # batches with workers
 WORKER_VISIBLE = 2048.0  # bytes a batch: half a page, in which private memory is counted
 DOCUMENTS, LENGTH, TIMES = 150, 200, 10  # of the corpus that ten times as much is compared with
+TOKENS = 64  # of a batch at least: one at a time, the larger corpus would take half a minute to read
 STORED_BYTES = 2
 CORPORA = {"tokens": "keyed", "documents": "keyed", "pairs": "markov", "conversations": "markov"}
 SHARE = 0.5  # of the bytes that were added to the corpus, which a loader that holds it all exceeds
@@ -36,13 +37,14 @@ def scenarios(main: Scenario, *, bounded: str, workers: bool, endless: bool) -> 
     of ``main`` then ask for a buffer that a small corpus exceeds.
     """
     yield msgspec.structs.replace(main, name="probe/living", probe="living", batches=BATCHES, exact=True)
-    tokens = main.config["batch_size"] * main.config["seq_len"]
     if bounded:
+        length = main.config["seq_len"]
+        size = max(main.config["batch_size"], -(-TOKENS // length))
         for times, name in zip((1, TIMES), PEAKS, strict=True):
-            batches = times * DOCUMENTS * LENGTH // tokens + 4
+            batches = times * DOCUMENTS * LENGTH // (size * length) + 4
             yield msgspec.structs.replace(
                 main, name=name, probe="peak", corpus=_corpus(times, bounded), exact=True,
-                batches=batches if endless else 8 * batches,
+                config={**main.config, "batch_size": size}, batches=batches if endless else 8 * batches,
             )  # fmt: skip
     if workers:
         config = {**main.config, "num_workers": 2}

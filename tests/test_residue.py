@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+from loadstone.harness.inquiry import Inquiry
 from loadstone.loaders.traits import Traits
 from loadstone.suites import living, residue
 from loadstone.suites.evidence import Evidence
 from loadstone.suites.scenario import CorpusRef, Scenario
+from loadstone.suites.scenarios import Shape
 from loadstone.suites.trace import End, Trace
+from subject_files import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from loadstone.harness.launch import Launcher
 
 LEVEL = [6, 350, 1, 0, 0, 0]
 USES = residue.USES - 2
@@ -109,3 +119,30 @@ def test_workers_that_keep_every_batch_fail():
     found = living.mem_pss(workers(kept, kept))
     assert found.verdict == "fail"
     assert "anonymous memory of 2 workers grows by 32,0" in found.reason
+
+
+LATE = """
+from torch.utils.data import DataLoader, IterableDataset
+
+class Rows(IterableDataset):
+    def __init__(self, corpus, config):
+        self.corpus, self.config = corpus, config
+
+    def __iter__(self):
+        return batches(self.corpus, self.config)
+
+def begin(worker):
+    time.sleep(1.0 * worker)  # torch asks who its parent is only after this
+
+def subject(corpus, config):
+    return DataLoader(Rows(corpus, config), batch_size=None, num_workers=2, worker_init_fn=begin)
+"""
+
+
+def test_a_worker_that_is_only_starting_is_no_orphan(launcher: Launcher, tmp_path: Path) -> None:
+    """The number of workers is the loader's own, so the configuration does not tell it."""
+    inquiry = Inquiry(launcher, 60.0)
+    opened = inquiry.open(write(tmp_path, LATE), {"reads": "tokens", "passes": "endless"}, {})
+    findings, _ = inquiry.check(opened, Shape(2, 4), ["res.exit"])
+    [found] = [one for one in findings if one.id == "res.exit"]
+    assert found.verdict == "pass", found.reason

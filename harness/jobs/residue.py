@@ -176,13 +176,14 @@ def _killed(recorder: Recorder) -> str:
 
     A worker of torch that is only starting when its parent is killed takes its new parent for the
     one to watch, and lives on; that is rare, and none of the loader's doing. So each worker has
-    given a batch before.
+    given a batch before: as many are taken as there are workers, whoever chose their number.
     """
     read, write = os.pipe()
 
     def use() -> None:
         items: Iterator[Any] = iter(recorder.again())
-        for _ in range(max(1, recorder.config.num_workers)):
+        next(items, None)
+        for _ in gauges.descendants():
             next(items, None)
         os.write(write, " ".join(map(str, gauges.descendants())).encode() + b"\n")
         time.sleep(EXIT_S)

@@ -19,9 +19,9 @@ def collapse() -> int:
     exit clears. Nothing changes for a child: the first write to a page takes the huge one apart and copies
     4 KiB of it, as before.
     """
-    if not hasattr(ctypes.CDLL(None), "madvise"):
+    madvise, done = getattr(ctypes.CDLL(None), "madvise", None), 0
+    if madvise is None:
         return 0
-    madvise, done = ctypes.CDLL(None).madvise, 0
     for first, past in _filled():
         for start in range(-(-first // HUGE) * HUGE, past // HUGE * HUGE, HUGE):
             done += madvise(ctypes.c_void_p(start), ctypes.c_size_t(HUGE), _MADV_COLLAPSE) == 0

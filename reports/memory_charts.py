@@ -11,6 +11,8 @@ from .units import quantity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import altair as alt
+
     from .document import Memory, MemorySeries
 
 POINTS = 200  # at most, in one line
@@ -31,12 +33,7 @@ def live_chart(memory: Memory, name: str, ident: str, width: int = 330) -> str:
     factor, unit = next((factor, unit) for factor, unit in _SCALES if span >= factor)
     line = [{"batch": batches[n], "size": (live[n] - lowest) / factor} for n in extremes(live)]
     dots = [{"batch": batch, "size": (size - lowest) / factor} for batch, size in floors(memory)]
-    at = alt.X(
-        "batch:Q",
-        title="batches",
-        axis=alt.Axis(tickCount=5, grid=False, format=",d"),
-        scale=alt.Scale(nice=False),
-    )
+    at = _along()
     low = min([0.0, *(dot["size"] for dot in dots)])
     up = alt.Y(
         "size:Q",
@@ -75,6 +72,14 @@ def live_chart(memory: Memory, name: str, ident: str, width: int = 330) -> str:
     )
 
 
+def _along() -> alt.X:
+    """The axis of batches, which both charts have."""
+    import altair as alt
+
+    axis = alt.Axis(tickCount=5, grid=False, format=",d")
+    return alt.X("batch:Q", title="batches", axis=axis, scale=alt.Scale(nice=False))
+
+
 def rss_chart(memory: Memory, name: str, ident: str, width: int = 330) -> str:
     """SVG of resident memory stacked by kind: anonymous, file-backed, shared; empty without samples."""
     import altair as alt
@@ -96,12 +101,7 @@ def rss_chart(memory: Memory, name: str, ident: str, width: int = 330) -> str:
         alt.Chart(table("rows"))
         .mark_area(opacity=0.9)
         .encode(
-            x=alt.X(
-                "batch:Q",
-                title="batches",
-                axis=alt.Axis(tickCount=5, grid=False, format=",d"),
-                scale=alt.Scale(nice=False),
-            ),
+            x=_along(),
             y=alt.Y(
                 "size:Q", title=None, stack="zero", axis=alt.Axis(tickCount=4, ticks=False, domain=False)
             ),

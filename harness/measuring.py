@@ -140,8 +140,19 @@ class Measurer:
         working = int(told.get("workers", 0)) or (self.workers if opened else 0)
         cpu = -1 if working else self.cpu  # workers are there to use the other cores
         fixed = opened is not None and opened.traits.shape == "fixed"
-        arguments = self.arguments(opened, *shape, cpu=cpu, limit=limit, fixed=fixed)
+        arguments = self.arguments(
+            opened, *shape, cpu=cpu, limit=limit, fixed=fixed, first_pass=self._first_pass(opened)
+        )
         return self.launcher.fork("speed", arguments, memory_limit=self.settings.memory_limit)
+
+    def _first_pass(self, opened: Opened | None) -> int:
+        """Tokens, at most, until a loader that holds the corpus holds it; 0 for others.
+
+        One that fills a cache would be timed filling it, however few of its passes do.
+        """
+        if opened is None or opened.traits.holds != "corpus" or opened.traits.reads is None:
+            return 0
+        return self.corpus.nbytes(opened.traits.reads)  # no token is less than a byte
 
     def _rounds(self, contenders: list[Contender], limits: list[Contender], tell: Tell) -> None:
         """Slots in turn, in a new random order each round, so that drift hits all alike."""
@@ -241,7 +252,7 @@ class Contender:
         """Wait until it has delivered its first batches; False if it will not be measured."""
         facts = _receive(self.child, deadline_s, Facts)
         if facts is None:
-            self.facts = Facts(reason=f"gave no first batch ({self.child.fate()})", broke=True)
+            self.facts = Facts(reason=f"gave no batch that can be timed ({self.child.fate()})", broke=True)
         else:
             self.facts = facts
         self.running = facts is not None and not facts.reason

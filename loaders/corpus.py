@@ -118,14 +118,24 @@ class Corpus:
 
     def reads(self) -> list[str]:
         """The kinds of source this corpus holds, in the words of the trait ``reads``."""
+        return [kind for kind, files in self._kinds().items() if files]
+
+    def nbytes(self, kind: str) -> int:
+        """Bytes of all files of one kind of source."""
+        return sum((self.folder / name).stat().st_size for name in self._kinds()[kind])
+
+    def _kinds(self) -> dict[str, list[str]]:
         has = self.manifest
-        kinds = {
-            "tokens": has.token_files or has.text_files,
-            "documents": has.document_files,
-            "pairs": has.pair_files,
-            "conversations": has.conversation_files,
+
+        def every(files: dict[str, list[str]]) -> list[str]:
+            return [name for names in files.values() for name in names]
+
+        return {
+            "tokens": list(has.token_files.values()) or has.text_files,
+            "documents": every(has.document_files),
+            "pairs": every(has.pair_files),
+            "conversations": every(has.conversation_files),
         }
-        return [kind for kind, files in kinds.items() if files]
 
     def token_file(self, split: str = "train") -> Path:
         """The raw token file of a split: ids of ``token_dtype``, nothing else."""

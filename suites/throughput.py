@@ -36,6 +36,7 @@ class Facts(msgspec.Struct):
     startup_s: float = 0.0
     first_batch_s: float = 0.0
     supervised_share: float = 1.0
+    first_pass_s: float | None = None
     successor_share: float | None = None  # share of cells with y[:, :-1] == x[:, 1:]
     reason: str = ""
     broke: bool = False
@@ -77,6 +78,7 @@ def row(
         supervised_tokens_per_s=middle * facts.supervised_share,
         startup_s=facts.startup_s,
         first_batch_s=facts.first_batch_s,
+        first_pass_s=facts.first_pass_s,
         batch_p50_us=statistics.median(batch_us) if batch_us else None,
         batch_p99_us=percentile(batch_us, 0.99) if batch_us else None,
         batch_quantiles_us=percentiles(batch_us, BATCH_SHARES) if batch_us else [],

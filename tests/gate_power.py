@@ -1,9 +1,9 @@
 """How often the gate cries wolf, and what it finds: identical and slowed loaders, quiet and loaded machines.
 
     python tests/gate_power.py [--results FILE] [--only CELL]... [--scale SHARE] [--seconds-left S]
-    python tests/gate_power.py --table            # docs/gate-power.md's table from the results
+    python tests/gate_power.py --table            # only docs/gate-power.md, from the results
 
-Appends a line a gate to a journal beside the results and goes on where it was broken off. What it
+Appends a line a gate to the results and goes on where it was broken off. What it
 needs is a machine on which nothing else runs; the loads are its own.
 
 Every gate is a whole one, between two commits of a real git repository, checked out into a worktree.
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import importlib.metadata
 import itertools
 import json
@@ -30,8 +29,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from gate_power_page import CELLS, FIVE, Cell, Entry, page, read
 from loadstone.harness.configuration import Configuration
 from loadstone.harness.gating import Gating
 from loadstone.harness.gating_limits import Limits
@@ -43,11 +42,8 @@ from loadstone.harness.subjects import select
 from loadstone.loaders.library_text import write_text_corpus
 from loadstone.reports.document import write_beside
 
-FIVE = ("in_memory", "memmap_per_batch", "memmap_persistent", "parquet_stream", "conversation_deque")
-RESULTS = Path(__file__).parent.parent / "docs" / "results" / "gate-power.json"
+RESULTS = Path(__file__).parent.parent / "docs" / "results" / "gate-power.jsonl"
 PAGE = Path(__file__).parent.parent / "docs" / "gate-power.md"
-STORED = ("mean", "median", "min")
-COMPARE_FAIL = 5.0  # per cent, of pytest-benchmark's rule
 LOADS = {"quiet": 0, "one core busy": 1, "both cores busy": 2}
 
 # The user's repository: wrappers around the five, which do a share of each batch's work once more.
@@ -95,41 +91,6 @@ memmap_persistent = slowed("memmap_persistent")
 parquet_stream = slowed("parquet_stream")
 conversation_deque = slowed("conversation_deque")
 """
-
-
-HEAD = """# What the gate finds, and how often it cries wolf
-
-Made by `tox run -e gate-power` from `results/gate-power.json`; do not edit. Each gate is a whole one between
-two commits of a git repository, at a limit of 2 % and 99 % confidence, over the five loaders equally. A/A:
-different commits, the same loader. Otherwise every batch's CPU time was made longer by that share, which
-shows as a little less where a wait is part of the work. `compare-fail` is pytest-benchmark's rule at 5 %, by
-mean, median and minimum, on the rounds of the same gate and on the base's rounds of the gate before it.
-
-"""
-
-
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """One line of the table: gates of each loader, under one load, with one true slow-down."""
-
-    name: str
-    slower: float
-    load: str
-    each: int
-    seconds: float
-    environments: bool = False
-
-
-CELLS = (
-    Cell("A/A quiet", 0.0, "quiet", 34, 60.0),
-    Cell("A/A one core busy", 0.0, "one core busy", 12, 60.0),
-    Cell("A/A both cores busy", 0.0, "both cores busy", 12, 60.0),
-    Cell("5 % quiet, 20 s", 0.05, "quiet", 22, 20.0),
-    Cell("5 % one core busy, 60 s", 0.05, "one core busy", 8, 60.0),
-    Cell("5 % both cores busy, 60 s", 0.05, "both cores busy", 12, 60.0),
-    Cell("3 % quiet, 60 s", 0.03, "quiet", 12, 60.0),
-    Cell("A/A two environments", 0.0, "quiet", 6, 60.0, environments=True),
-)
 
 
 def git(folder: Path, *words: str) -> None:
@@ -208,7 +169,7 @@ class Bench:
             self.python = python
         return self.python
 
-    def gate(self, name: str, cell: Cell, seed: int) -> dict[str, Any]:
+    def gate(self, name: str, cell: Cell, seed: int) -> Entry:
         """One gate, from checking the base out to its verdict."""
         head = {0.0: "same", 0.03: "slower-3", 0.05: "slower-5"}[cell.slower]
         git(self.repository, "checkout", "-q", head)
@@ -228,6 +189,7 @@ class Bench:
             "high": row.high, "pairs": row.pairs, "seconds": row.seconds, "reason": row.reason,
             "whole_s": time.monotonic() - began, "base": summary(row.samples_base),
             "head": summary(row.samples_head), "load_1min": os.getloadavg()[0],
+            "machine": describe_machine().identity,
         }  # fmt: skip
 
 
@@ -266,11 +228,6 @@ def summary(samples: list[float]) -> dict[str, float]:
     return {"mean": statistics.fmean(samples), "median": statistics.median(samples), "min": min(samples)}
 
 
-def stored_rule(base: dict[str, float], head: dict[str, float]) -> dict[str, bool]:
-    """pytest-benchmark's PercentageRegressionCheck: current / compared * 100 - 100 > threshold."""
-    return {name: head[name] / base[name] * 100 - 100 > COMPARE_FAIL for name in STORED if base and head}
-
-
 def plan(scale: float) -> Iterator[tuple[Cell, str, int]]:
     """Every gate that is wanted, loaders in turn so that a run that is broken off has some of each."""
     for cell in CELLS:
@@ -281,16 +238,14 @@ def plan(scale: float) -> Iterator[tuple[Cell, str, int]]:
 
 def run(results: Path, only: list[str], scale: float, seconds_left: float) -> None:
     """Gate after gate, each kept as soon as it is done."""
-    journal = results.with_suffix(".jsonl")
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
-    done = {(e["cell"], e["loader"], e["repeat"]) for e in map(json.loads, lines)}
+    results.parent.mkdir(parents=True, exist_ok=True)
+    done = {(e["cell"], e["loader"], e["repeat"]) for e in read(results)}
     wanted = [one for one in plan(scale) if not only or one[0].name in only]
     todo = [one for one in wanted if (one[0].name, one[1], one[2]) not in done]
     until = time.monotonic() + seconds_left
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
-        with bench.launcher, journal.open("a", encoding="utf-8") as file:
+        with bench.launcher, results.open("a", encoding="utf-8") as file:
             for load, group in itertools.groupby(todo, key=lambda one: one[0].load):
                 with loaded(load):
                     for cell, name, repeat in group:
@@ -302,77 +257,6 @@ def run(results: Path, only: list[str], scale: float, seconds_left: float) -> No
                         file.flush()
                         ratio = f"{entry['outcome']} {entry['ratio'] or 0:.4f} in {entry['pairs']} pairs"
                         print(f"{cell.name} {name} {repeat}: {ratio}, {entry['whole_s']:.1f} s", flush=True)
-    collect(results)
-
-
-def collect(results: Path) -> None:
-    """The results file and its page, from the journal."""
-    lines = results.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines()
-    entries = [json.loads(line) for line in lines]
-    machine = describe_machine()
-    table = [line_of(cell, [e for e in entries if e["cell"] == cell.name]) for cell in CELLS]
-    value = {
-        "machine": {"identity": machine.identity, "notes": machine.notes},
-        "compare_fail_percent": COMPARE_FAIL,
-        "cells": [line for line in table if line["gates"]],
-        "gates": entries,
-    }
-    write_beside(results, json.dumps(value, indent=1).encode() + b"\n")
-    write_page(results)
-
-
-def write_page(results: Path) -> None:
-    """The page of the project's own results."""
-    if results == RESULTS:
-        write_beside(PAGE, (HEAD + page(results)).encode())
-
-
-def line_of(cell: Cell, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """One line of the table."""
-    outcomes = [e["outcome"] for e in entries]
-    found: dict[str, Any] = {
-        "cell": cell.name,
-        "slower": cell.slower,
-        "load": cell.load,
-        "gates": len(entries),
-        **{name: outcomes.count(name) for name in ("regressed", "fine", "inconclusive")},
-        "other": sum(o not in ("regressed", "fine", "inconclusive") for o in outcomes),
-    }
-    if entries:
-        measured = [e for e in entries if e["ratio"]]
-        found["seconds_median"] = statistics.median(e["whole_s"] for e in entries)
-        found["seconds_most"] = max(e["whole_s"] for e in entries)
-        found["ratio_median"] = statistics.median(e["ratio"] for e in measured)
-        found["ratio_range"] = [min(e["ratio"] for e in measured), max(e["ratio"] for e in measured)]
-        found["compare_fail_same_run"] = count(measured, [(e, e) for e in measured])
-        by_loader = [[e for e in measured if e["loader"] == name] for name in FIVE]
-        before = [pair for each in by_loader for pair in itertools.pairwise(each)]
-        found["compare_fail_stored_run"] = count([b for _, b in before], before)
-    return found
-
-
-def count(of: list[Any], pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
-    """How often the stored rule calls a regression: base rounds of the first, head rounds of the second."""
-    calls = [stored_rule(first["base"], second["head"]) for first, second in pairs]
-    return {"of": len(of), **{name: sum(call.get(name, False) for call in calls) for name in STORED}}
-
-
-def page(results: Path) -> str:
-    """The table as Markdown."""
-    value = json.loads(results.read_text(encoding="utf-8"))
-    head = ("What", "Gates", "Regressed", "Fine", "Inconclusive", "Head / base (range)",
-            "Seconds, median (most)", "compare-fail, same run", "compare-fail, stored run")  # fmt: skip
-    rows = [head, ("---",) * len(head)]
-    for line in value["cells"]:
-        low, high = line["ratio_range"]
-        rules = [line[key] for key in ("compare_fail_same_run", "compare_fail_stored_run")]
-        rows.append((
-            line["cell"], str(line["gates"]), str(line["regressed"]), str(line["fine"]),
-            str(line["inconclusive"]), f"{line['ratio_median']:.3f} ({low:.3f} to {high:.3f})",
-            f"{line['seconds_median']:.1f} ({line['seconds_most']:.0f})",
-            *(" / ".join(str(rule[name]) for name in STORED) + f" of {rule['of']}" for rule in rules),
-        ))  # fmt: skip
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
 def main() -> None:
@@ -386,11 +270,12 @@ def main() -> None:
     parser.add_argument("--seconds-left", type=float, default=float("inf"))
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
-    if given.table:
-        collect(given.results.resolve())
-        print(page(given.results.resolve()), end="")
-        return
-    run(given.results.resolve(), given.only, given.scale, given.seconds_left)
+    results = given.results.resolve()
+    if not given.table:
+        run(results, given.only, given.scale, given.seconds_left)
+    if results == RESULTS:
+        write_beside(PAGE, page(read(results)).encode())
+    print(page(read(results)), end="")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def page(results: Results) -> str:
         "Made by `tox run -e leak-power` from `results/leak-power.json`; do not edit. Every run differs in "
         "loader, plant or seed. What is planted stands in `tests/planted.py`. Seconds run from the fork of "
         "a child that has its libraries loaded to the verdict.",
-        f"Machine: {_machine(results.machine)}.",
+        f"Machine: {listed(results.machine)}.",
         f"## Leaks on the quiet loaders\n\n{_found(leaks)}\n\n{_table(leaks, ('kind', 'size'), QUIET)}",
         f"## Decoys\n\n{_called(decoys)}\n\n{_table(decoys, ('kind', 'size'), QUIET + NOISY)}",
         "## Small leaks on the loaders whose memory swings\n\n"
@@ -73,7 +73,8 @@ def page(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _machine(identity: dict[str, Any]) -> str:
+def listed(identity: dict[str, Any]) -> str:
+    """A machine in words."""
     return ", ".join(f"{name} {value}" for name, value in identity.items() if value)
 
 
@@ -82,7 +83,7 @@ def _found(leaks: Sequence[Outcome]) -> str:
     times = sorted(one.seconds for one in leaks if one.verdict == "leak") or [0.0]
     over = sum(seconds > 5 for seconds in times)
     return (
-        f"Found: {hit} of {len(leaks)} ({_bounds(len(leaks) - hit, len(leaks), 'missed')}). Seconds to the "
+        f"Found: {hit} of {len(leaks)} ({bounds(len(leaks) - hit, len(leaks), 'missed')}). Seconds to the "
         f"verdict: median {times[len(times) // 2]:.1f}, longest {times[-1]:.1f}, over 5 s: {over}."
     )
 
@@ -90,11 +91,11 @@ def _found(leaks: Sequence[Outcome]) -> str:
 def _called(decoys: Sequence[Outcome]) -> str:
     wrong = sum(one.verdict == "leak" for one in decoys)
     unsure = sum(one.verdict == "undecided" for one in decoys)
-    told = _bounds(wrong, len(decoys), "called a leak")
+    told = bounds(wrong, len(decoys), "called a leak")
     return f"Called a leak: {wrong} of {len(decoys)} ({told}); undecided: {unsure}."
 
 
-def _bounds(events: int, runs: int, what: str) -> str:
+def bounds(events: int, runs: int, what: str) -> str:
     """Clopper and Pearson's upper bound of a rate, at 95 %."""
     from scipy.stats import beta
 

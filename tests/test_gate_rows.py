@@ -9,9 +9,10 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from types import SimpleNamespace
 
-import gate_power
+import gate_power_page as table
 import pytest
 from command import assert_refused, call
+from gate_power import PAGE, RESULTS
 from loadstone.harness import gating_stored
 from loadstone.harness.dueling import Pair
 from loadstone.harness.gating import Contest, Gating, waived_row
@@ -223,11 +224,16 @@ def test_the_table_of_the_experiment(tmp_path):
     entry = {"cell": "A/A quiet", "loader": "in_memory", "repeat": 0, "outcome": "fine", "ratio": 1.001,
              "low": 0.999, "high": 1.002, "pairs": 12, "seconds": 5.0, "reason": "", "whole_s": 6.0,
              "base": {"mean": 1.0, "median": 1.0, "min": 1.0},
-             "head": {"mean": 1.06, "median": 1.0, "min": 1.0}, "load_1min": 0.1}  # fmt: skip
+             "head": {"mean": 1.06, "median": 1.0, "min": 1.0}, "load_1min": 0.1,
+             "machine": {"cores": 2}}  # fmt: skip
     slow = {**entry, "repeat": 1, "outcome": "regressed"}
-    lines = gate_power.line_of(gate_power.CELLS[0], [entry, slow])
+    lines = table.line_of(table.CELLS[0], [entry, slow])
     assert (lines["gates"], lines["fine"], lines["regressed"]) == (2, 1, 1)
     assert lines["compare_fail_same_run"] == {"of": 2, "mean": 2, "median": 0, "min": 0}
     assert lines["compare_fail_stored_run"] == {"of": 1, "mean": 1, "median": 0, "min": 0}
-    if gate_power.RESULTS.exists():
-        assert gate_power.PAGE.read_text("utf-8") == gate_power.HEAD + gate_power.page(gate_power.RESULTS)
+    elsewhere = {**slow, "machine": {"cores": 4}}  # with which another machine's run is not compared
+    assert table.line_of(table.CELLS[0], [entry, elsewhere])["compare_fail_stored_run"]["of"] == 0
+    told = table.page([entry, slow, elsewhere])
+    assert "Called regressed with nothing changed: 2 of 3 (at most 98.3% are" in told
+    assert told.count("Machine: cores") == 2
+    assert PAGE.read_text("utf-8") == table.page(table.read(RESULTS))

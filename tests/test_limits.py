@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from loadstone.harness.evicting import evict, resident
 from loadstone.harness.jobs.limits import COPY, DECODE, TOKENISE, limit
-from loadstone.harness.jobs.speed import Passes, run_slot
+from loadstone.harness.jobs.speed import FIRST_PASS_S, Passes, go_through, run_slot
 from loadstone.harness.measuring import work_of
 from loadstone.loaders.library_text import write_text_corpus
 from loadstone.suites.throughput import Facts, Slot, note_begin, ratio, row, unmeasured
@@ -97,3 +97,11 @@ def test_a_slot_counts_the_tokens_of_all_passes(size):
 def test_a_loader_whose_passes_are_empty_is_not_waited_for():
     with pytest.raises(RuntimeError, match="a whole pass of the loader gave no batch"):
         run_slot(Passes([], iter([(0,)])), 0, len, 60.0)
+
+
+def test_a_first_pass_goes_over_the_ends_of_shorter_ones_and_stops_at_its_tokens():
+    loader = [(0, 0, 0, 0)] * 3
+    passes = Passes(loader, iter(loader))
+    assert go_through(passes, len, 17) < FIRST_PASS_S
+    assert len(list(passes.items)) == 1  # five batches of four, of which two in the second pass
+    assert go_through(Passes([], iter([])), len, 17) < FIRST_PASS_S

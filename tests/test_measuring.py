@@ -35,3 +35,14 @@ def test_who_hangs_once_is_not_waited_for_again(inquiry, tmp_path, monkeypatch):
     memory = measurer.memory([stuck])[name]
     assert (memory.verdict, memory.reason) == ("not_measured", row.reason)
     assert time.monotonic() - began < 30
+
+
+def test_a_cache_is_filled_before_anything_is_timed(inquiry, tmp_path):
+    corpus = write_text_corpus(tmp_path / "text", 300_000)
+    measurer = Measurer(inquiry.launcher, corpus, Settings(effort="quick"))
+    names = ("conversation_deque[token_cache=true]", "conversation_deque", "in_memory")
+    opened = [inquiry.open(find(name), {}, {}) for name in names]
+    rows = {name: row for name, (row, _) in measurer.throughput(opened, (4, 32)).items()}
+    cached, live, held = (rows[one.ref.name] for one in opened)
+    assert cached.first_pass_s > 0 < held.first_pass_s
+    assert live.first_pass_s is None

@@ -19,6 +19,7 @@ from typing import Any
 from loadstone.harness.inquiry import Inquiry
 from loadstone.harness.jobs.speed import Passes, run_slot
 from loadstone.harness.launch import Launcher
+from loadstone.harness.machine import describe_machine
 from loadstone.harness.measuring import Measurer
 from loadstone.harness.settings import Settings
 from loadstone.harness.subjects import select
@@ -70,7 +71,12 @@ def main() -> None:
         f"({min(cost):.0f}-{max(cost):.0f}, n = {len(cost)} rounds)"
     )
     found = ratios(given.tries, given.effort)
-    told: dict[str, Any] = {"own_cost_ns": cost, "ratios": found}
+    told: dict[str, Any] = {
+        "machine": dict(describe_machine().identity),
+        "effort": given.effort,
+        "own_cost_ns": cost,
+        "ratios": found,
+    }
     for name, true in (("twin", 1.0), ("slower", SLOWER)):
         covered = sum(low <= true <= high for _, low, high in found[name])
         middles = [middle for middle, _, _ in found[name]]

@@ -21,6 +21,7 @@ from . import limits
 from .opening import first_batch, open_loader
 
 LOOKED_AT = 6  # batches looked at before timing begins
+FIRST_PASS_S = 10.0  # at most, of a pass that fills a cache
 
 
 def work(
@@ -29,13 +30,16 @@ def work(
     config: dict[str, Any],
     folder: str,
     manifest: dict[str, Any],
+    *,
     cpu: int,
     limit: str = "",
     fixed: bool = False,
+    first_pass: int = 0,
 ) -> None:
     """Send :class:`Facts`, then a :class:`Slot` for every number of seconds received.
 
-    ``cpu`` is the core to run on, -1 for all; ``fixed`` says that all batches are of one shape.
+    ``cpu`` is the core to run on, -1 for all; ``fixed`` says that all batches are of one shape;
+    ``first_pass`` how many tokens go by before anything is timed.
     """
     if cpu >= 0:
         os.sched_setaffinity(0, {cpu})
@@ -55,6 +59,8 @@ def work(
         passes, count = Passes(loader, begun), counter(item)
         size = count(item) if fixed else 0
         look(itertools.chain([item], itertools.islice(begun, LOOKED_AT)), config["seq_len"], facts)
+        if first_pass:
+            facts.first_pass_s = go_through(passes, count, first_pass)
         channel.send(facts)
     while True:
         channel.send(run_slot(passes, size, count, channel.receive_plain()))
@@ -102,6 +108,23 @@ def run_slot(passes: Passes, size: int, count: Callable[[Any], int], seconds: fl
     times = np.diff(stamps, prepend=began) / 1e3
     kept = times[:: max(1, len(times) // LATENCIES_KEPT + 1)]
     return Slot(tokens or size * len(stamps), (now - began) / 1e9, spent, kept.tolist())
+
+
+def go_through(passes: Passes, count: Callable[[Any], int], tokens: int) -> float:
+    """Take so many tokens, or as many as there are in :data:`FIRST_PASS_S`; the seconds it took."""
+    began = time.perf_counter()
+    while tokens > 0 and time.perf_counter() - began < FIRST_PASS_S:
+        taken = 0
+        for item in passes.items:
+            taken += count(item)
+            if taken >= tokens or time.perf_counter() - began >= FIRST_PASS_S:
+                break
+        else:
+            passes.renew()
+            if not taken:  # which the first slot will say
+                break
+        tokens -= taken
+    return time.perf_counter() - began
 
 
 def counter(item: Any) -> Callable[[Any], int]:

@@ -38,6 +38,10 @@ class Throughput(msgspec.Struct, kw_only=True):
     cold_first_batch_s: Annotated[
         float | None, says("from calling the factory, the files not in the page cache; null if not evicted")
     ] = None
+    first_pass_s: Annotated[
+        float | None,
+        says("of a pass gone through before timing, by a loader that holds the corpus; null if none was"),
+    ] = None
     batch_p50_us: Annotated[float | None, says("median time of one batch")] = None
     batch_p99_us: Annotated[float | None, says("99th percentile of the time of one batch")] = None
     batch_quantiles_us: Annotated[

@@ -140,9 +140,20 @@ class ShuffleBuffer:
             if not len(leaving):  # the buffer fills
                 self._held = numbers
                 continue
-            given, self._held = self._take(rows, leaving, self._lead), numbers[staying]
-            rows = [self._take(rows, staying)] if len(staying) else []
+            given, rows = self._part(rows, leaving, staying)
+            self._held = numbers[staying]
             yield Turn(given, len(leaving), number, cursor, held)
+
+    def _part(
+        self, rows: list[pa.Array[Any]], leaving: Numbers, staying: Numbers
+    ) -> tuple[pa.Array[Any], list[pa.Array[Any]]]:
+        """What is given, each row behind its lead, and what stays; memory of their own."""
+        joined = _joined([*self._lead, *rows])
+        if not self._lead:
+            given = _take(joined, leaving)
+        else:
+            given = _take(joined, np.stack([np.zeros_like(leaving), leaving + 1], 1).ravel())
+        return given, [_take(joined, staying + len(self._lead))] if len(staying) else []
 
     def _come_in(self, rows: list[pa.Array[Any]]) -> tuple[list[pa.Array[Any]], Numbers]:
         """What is held, and the next row group behind it if there is one; with the numbers of all rows."""
@@ -162,20 +173,6 @@ class ShuffleBuffer:
         places = np.random.default_rng([*self._seed, 1 + self._turn]).permutation(rows)
         return places[:leaving], places[leaving:]
 
-    @staticmethod
-    def _take(
-        rows: Sequence[pa.Array[Any]], places: Numbers, lead: Sequence[pa.Array[Any]] = ()
-    ) -> pa.Array[Any]:
-        """Rows by their places in all of these arrays, each behind the lead; memory of their own."""
-        import pyarrow as pa
-
-        if lead:
-            places = np.stack([np.zeros_like(places), places + 1], 1).ravel()
-        # Given as NumPy's, they would go through pa.array, which imports pandas where it is installed.
-        buffer: Any = places.astype(np.int64, copy=False)
-        indices = pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(buffer)])
-        return pa.concat_arrays([*lead, *rows]).take(indices)
-
     def _fetch(self, numbers: Numbers) -> list[pa.Array[Any]]:
         """Rows by their numbers, in that order; each row group is read once."""
         found = sorted((*self._order.find(number), at) for at, number in enumerate(numbers.tolist()))
@@ -183,11 +180,27 @@ class ShuffleBuffer:
         came: list[int] = []
         for group, items in itertools.groupby(found, key=lambda item: item[0]):
             _, places, at = zip(*items, strict=True)
-            parts.append(self._take([self._source.rows(group)], np.array(places)))
+            parts.append(_take(self._source.rows(group), np.array(places)))
             came += at
-        return [self._take(parts, np.argsort(came))] if parts else []
+        return [_take(_joined(parts), np.argsort(came))] if parts else []
 
     @property
     def nbytes(self) -> int:
         """Bytes of the numbers of the rows held; the rows are Arrow's memory, which is counted by itself."""
         return self._held.nbytes
+
+
+def _joined(rows: Sequence[pa.Array[Any]]) -> pa.Array[Any]:
+    """Arrays end to end as one."""
+    import pyarrow as pa
+
+    return rows[0] if len(rows) == 1 else pa.concat_arrays(rows)
+
+
+def _take(rows: pa.Array[Any], places: Numbers) -> pa.Array[Any]:
+    """Rows by their places; memory of their own."""
+    import pyarrow as pa
+
+    # Given as NumPy's, they would go through pa.array, which imports pandas where it is installed.
+    buffer: Any = places.astype(np.int64, copy=False)
+    return rows.take(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(buffer)]))

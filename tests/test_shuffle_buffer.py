@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from loadstone.errors import DataError
+from loadstone.loaders import shuffle_buffer
 from loadstone.loaders.contract import LoaderConfig
 from loadstone.loaders.documents import as_bytes, byte_values
 from loadstone.loaders.shuffle_buffer import START, ShuffleBuffer, pass_order
@@ -102,7 +103,7 @@ def test_a_lead_stands_before_each_row_and_changes_nothing_else() -> None:
 
 def test_what_is_held_keeps_no_row_group_alive() -> None:
     big = pa.array(["x" * 1000] * 1000)
-    kept = ShuffleBuffer._take([big], np.arange(3))
+    kept = shuffle_buffer._take(big, np.arange(3))
     assert kept.get_total_buffer_size() < 10_000
 
 

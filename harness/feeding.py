@@ -12,8 +12,9 @@ from ..loaders.prefetch import kind
 from ..reports.document import Feeding
 from ..suites.feeding import Fed, feeding_row, unfed
 from ..suites.throughput import Facts
+from .contender import Contender
 from .leaks import START_DEADLINE_S
-from .measuring import Contender, Measurer, Tell
+from .measuring import Measurer, Tell
 
 if TYPE_CHECKING:
     from .inquiry import Opened

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import math
 import random
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -18,9 +15,10 @@ from ..suites.gating import alpha_each, interval, judge
 from . import waivers
 from .children import Child
 from .configuration import Configuration
-from .dueling import BASE, HEAD, SIDES, Broke, Duel, Pair
+from .dueling import BASE, HEAD, SIDES, Broke, Duel
+from .gating_contest import Contest
 from .gating_limits import Limits
-from .gating_rows import check_rows, leak_row, row, transfer_row, voided
+from .gating_rows import check_rows, leak_row, row, transfer_row, voided, waived_row
 from .gating_sides import Sides
 from .inquiry import Inquiry, Opened
 from .machine import describe_machine
@@ -28,36 +26,6 @@ from .measuring import Measurer
 from .settings import Settings
 from .subjects import SubjectRef
 from .telling import Telling
-
-
-@dataclasses.dataclass
-class Contest:
-    """One subject on both sides.
-
-    Attributes:
-        opened: base and head as they describe themselves.
-        pairs: what was measured so far.
-        settled: how many pairs each measure was decided by; a decision stands, whatever comes after.
-        began: when measuring began, seconds of the monotonic clock.
-    """
-
-    name: str
-    opened: dict[str, Opened]
-    limits: Limits
-    waived: Sequence[waivers.Waiver]
-    pairs: list[Pair] = dataclasses.field(default_factory=list)
-    settled: dict[str, int] = dataclasses.field(default_factory=dict)
-    began: float = 0.0
-    seconds: float = 0.0
-
-    def samples(self) -> dict[str, list[float]]:
-        """The logs of head over base, one a pair, of everything that is judged, until it was decided."""
-        found: dict[str, list[float]] = {name: [] for name in self.limits.timed()}
-        for pair in self.pairs:
-            for name, value in pair.ratios().items():
-                if name in found and len(found[name]) < self.settled.get(name, len(self.pairs)):
-                    found[name].append(value)
-        return found
 
 
 class Gating:
@@ -178,7 +146,7 @@ class Gating:
             while True:
                 contest.pairs.append(duel.pair())
                 contest.seconds = time.monotonic() - contest.began
-                telling.step(f"{contest.name}: {self._words(contest)}")
+                telling.step(f"{contest.name}: {contest.words()}")
                 if self._decided(contest) or contest.seconds > contest.limits.seconds:
                     break
         except Broke as broke:
@@ -209,11 +177,6 @@ class Gating:
             if name not in contest.settled and judge(each, limits[name], alpha) != "inconclusive":
                 contest.settled[name] = len(each)
         return set(found) <= set(contest.settled)
-
-    def _words(self, contest: Contest) -> str:
-        speeds = contest.samples().get("speed", [])
-        middle = f", head / base {math.exp(statistics.median(speeds)):.3f}" if speeds else ""
-        return f"{len(contest.pairs)} pairs of processes{middle}"
 
     def _timed_rows(self, contest: Contest, interrupted: bool = False) -> list[GateRow]:
         rows = []
@@ -275,15 +238,3 @@ def gate_document(settings: Settings, gate: Gate, *, interrupted: bool = False) 
         gate=gate,
     )
     return decode(encode(document))
-
-
-def waived_row(made: GateRow, waived: Sequence[waivers.Waiver]) -> GateRow:
-    """The row as a waiver of ``gate.<measure>`` leaves it."""
-    if made.outcome != "regressed":
-        return made
-    finding = Finding(id=f"gate.{made.measure}", family="gate", verdict="fail", reason=made.reason)
-    applied = waivers.apply([finding], waived)[0]
-    made.reason = applied.reason
-    if applied.verdict == "waived":
-        made.outcome = "waived"
-    return made

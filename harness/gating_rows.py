@@ -10,6 +10,7 @@ from typing import Any
 from ..reports.document import Finding, GateRow, Memory, Transfer
 from ..suites.gating import Interval
 from ..suites.throughput import VOIDING
+from . import waivers
 from .dueling import Pair
 
 UNITS = {"speed": "us/token", "first_batch": "s", "peak_memory": "B", "transfer": "us/batch"}
@@ -166,4 +167,16 @@ def transfer_row(subject: str, base: Transfer, head: Transfer, limit: float) -> 
     made.ratio, made.low, made.high = head.copy_us / base.copy_us, low, high
     made.unit, made.base, made.head, made.pairs = UNITS["transfer"], base.copy_us, head.copy_us, 1
     made.reason = told(made).replace("in 1 pair of processes", f"over {head.rounds} copies")
+    return made
+
+
+def waived_row(made: GateRow, waived: Sequence[waivers.Waiver]) -> GateRow:
+    """The row as a waiver of ``gate.<measure>`` leaves it."""
+    if made.outcome != "regressed":
+        return made
+    finding = Finding(id=f"gate.{made.measure}", family="gate", verdict="fail", reason=made.reason)
+    applied = waivers.apply([finding], waived)[0]
+    made.reason = applied.reason
+    if applied.verdict == "waived":
+        made.outcome = "waived"
     return made

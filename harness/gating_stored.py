@@ -12,9 +12,9 @@ from ..errors import UsageError
 from ..reports.document import Document, Gate, GateRow, Revision, Subject, Throughput, load
 from ..suites.gating import stored_interval, verdict_of
 from .configuration import Configuration
-from .gating import gate_document, waived_row
+from .gating import gate_document
 from .gating_limits import Limits
-from .gating_rows import check_rows, leak_row, row, share_row
+from .gating_rows import check_rows, leak_row, row, share_row, waived_row
 from .launch import Launcher
 from .machine import describe_machine
 from .run import Run

@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import msgspec
-
 from ..loaders.corpus import Corpus
 from ..reports.document import Memory, Throughput, Transfer
-from ..suites.throughput import Facts, Slot, note_begin, row, unmeasured
+from ..suites.throughput import Facts, note_begin, row, unmeasured
 from ..suites.transfer_cost import Copied, judge_transfer
 from .answers import Begun
 from .children import Child
+from .contender import Contender, one_answer
 from .inquiry import Opened, plain
 from .jobs.limits import COPY, DECODE, TOKENISE
 from .launch import Launcher
@@ -237,46 +236,3 @@ def work_of(reads: str | None, options: Mapping[str, Any]) -> str:
         return TOKENISE
     # Raw bytes are not decoded, and what text costs depends on the tokenizer.
     return DECODE if reads == "documents" and options.get("column", "auto") in ("auto", "tokens") else ""
-
-
-class Contender:
-    """One child in the rounds of a throughput measurement."""
-
-    def __init__(self, child: Child) -> None:
-        self.child = child
-        self.facts = Facts()
-        self.slots: list[Slot] = []
-        self.running = False
-
-    def begin(self, deadline_s: float) -> bool:
-        """Wait until it has delivered its first batches; False if it will not be measured."""
-        facts = _receive(self.child, deadline_s, Facts)
-        if facts is None:
-            self.facts = Facts(reason=f"gave no batch that can be timed ({self.child.fate()})", broke=True)
-        else:
-            self.facts = facts
-        self.running = facts is not None and not facts.reason
-        return self.running
-
-    def slot(self, seconds: float, deadline_s: float) -> None:
-        """One turn."""
-        answer = self.child.ask(seconds, deadline_s + seconds)
-        if answer is None:
-            self.running = False
-            self.facts.reason = f"stopped delivering after {len(self.slots)} rounds ({self.child.fate()})"
-            self.facts.broke = True
-            self.slots.clear()
-        else:
-            self.slots.append(msgspec.convert(answer, Slot))
-
-
-def _receive(child: Child, deadline_s: float, kind: type[T]) -> T | None:
-    answer = child.hear(deadline_s)
-    return None if answer is None else msgspec.convert(answer, kind)
-
-
-def one_answer(child: Child, deadline_s: float, kind: type[T]) -> T | None:
-    """The only message of a child, which ends after it; None if it ended without one."""
-    answer = _receive(child, deadline_s, kind)
-    child.stop()
-    return answer

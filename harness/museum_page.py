@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..reports.markdown import escape
+from ..reports.markdown_text import escape
 from ..suites.checks import REGISTER
 from ..suites.museum import Entry, correct_loaders, entries
 from .reference import table

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..reports.document import Document, Subject, Throughput, load
-from ..reports.markdown import code
+from ..reports.markdown_text import code
 from ..reports.units import MISSING, count, interval, microseconds, percent, shape
 from ..suites.throughput import ratio, strike
 from .reference import table

@@ -17,9 +17,10 @@ from ..loaders.real_data import open_data
 from ..reports.terminal import make_console
 from ..suites.evidence import IGNORED
 from .answers import Sample
+from .contender import one_answer
 from .inquiry import Inquiry
 from .launch import Launcher
-from .measuring import Measurer, one_answer
+from .measuring import Measurer
 from .settings import Settings
 from .subjects import select
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from .digest import one_line
 from .document import write_beside
 from .html import breakable, environment
-from .markdown import as_table, code, escape
+from .markdown_text import as_table, code, escape
 
 if TYPE_CHECKING:
     from pathlib import Path

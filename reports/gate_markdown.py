@@ -9,7 +9,8 @@ from typing import Final
 from .digest import command, one_line
 from .document import Document, GateRow
 from .gate_words import GATE_SIGNS, MEASURES, amount, change, gate_exit, gate_headline, ordered, sides
-from .markdown import as_table, code, environment, escape, fenced
+from .markdown import environment
+from .markdown_text import as_table, code, escape, fenced
 from .units import MISSING
 
 MOST_ANNOTATIONS: Final = 8  # GitHub shows ten errors and ten warnings of a step

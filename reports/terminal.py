@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -18,16 +17,16 @@ from .digest import (
     memory_words,
     one_line,
     page_cache_words,
-    survivor_words,
     transfer_reason,
     transfer_words,
     under_limit_words,
 )
-from .document import Document, Finding, Subject, Throughput
+from .document import Document, Subject, Throughput
 from .feeding import feeds_notes
 from .feeding_table import print_feeding
 from .progress import Progress
 from .scaling import scaling_notes
+from .terminal_findings import STYLES, indented, print_findings, sign
 from .transfer_table import print_transfer
 from .units import MISSING, interval, percent, quantity, scaled, shape
 
@@ -35,18 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Progress", "make_console", "print_document"]
-
-STYLES = {
-    "pass": "green",
-    "clean": "green",
-    "fail": "bold red",
-    "leak": "bold red",
-    "unknown": "yellow",
-    "undecided": "yellow",
-    "waived": "blue",
-    "skip": "dim",
-    "not_measured": "dim",
-}
 
 
 def make_console(*, no_color: bool = False) -> Console:
@@ -82,22 +69,18 @@ def print_document(
         fitting = (one for one in tables if out.measure(one, options=endless).maximum <= out.width)
         out.print(next(fitting, tables[-1]))
         for note in [*_notes(document), *feeds_notes(document), *scaling_notes(document)]:
-            out.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
+            indented(out, Text(note, style="dim"))
         print_feeding(out, document)
         print_transfer(out, document)
     for subject in document.subjects:
         if subject.status() in {"fail", "leak", "unknown"}:
             out.print()
-            _print_findings(out, subject)
+            print_findings(out, subject)
     out.print()
     _print_last(out, document, report)
 
 
 _WIDTHS = ((True, True), (True, False), (False, False))  # rate on one line, memory in detail
-
-
-def _sign(status: str) -> Text:
-    return Text(SIGNS[status], style=STYLES.get(status, ""))
 
 
 def _table(document: Document, *, wide: bool, details: bool) -> Table:
@@ -155,7 +138,7 @@ def _add_rows(table: Table, subject: Subject, shown: _Shown) -> None:
     rows: list[Throughput | None] = [*subject.throughput] or [None]
     for place, row in enumerate(rows):
         first = place == 0
-        cells = [_sign(subject.status()), Text(one_line(subject.name, 80)), _counts(subject)]
+        cells = [sign(subject.status()), Text(one_line(subject.name, 80)), _counts(subject)]
         if not first:
             cells = [Text(), Text(), Text()]
         if shown.batch:
@@ -243,50 +226,12 @@ def _notes(document: Document) -> list[str]:
     return notes
 
 
-def _print_findings(out: Console, subject: Subject) -> None:
-    status = subject.status()
-    title = _sign(status).append(f" {one_line(subject.name, 80)}", style="bold")
-    out.print(title)
-    for finding in subject.checks:
-        if finding.verdict in {"fail", "unknown"}:
-            _print_finding(out, finding)
-    for row in subject.memory:
-        if row.verdict in {"leak", "undecided"}:
-            size = f"{shape(row.batch_size, row.seq_len)}, " if row.batch_size else ""
-            spread = f" [{memory_words(row)}; {size}n={row.batches} batches]"
-            _indented(
-                out, Text("memory  ", style=STYLES[row.verdict]).append(one_line(row.reason) + spread, "none")
-            )
-            for words in survivor_words(row) or filter(None, [row.where]):
-                _indented(out, Text(f"made at: {one_line(words)}"), 4)
-    for entry in subject.transfer:
-        if entry.verdict == "fail":
-            _indented(out, Text("transfer  ", style="bold red").append(one_line(entry.reason), "none"))
-
-
-def _print_finding(out: Console, finding: Finding) -> None:
-    _indented(
-        out,
-        Text(f"{finding.id}  ", style=STYLES[finding.verdict]).append(one_line(finding.reason, 600), "none"),
-    )
-    if finding.diagnosis:
-        _indented(out, Text(f"cause: {one_line(finding.diagnosis, 600)}"), 4)
-    if finding.smallest:
-        _indented(out, Text(f"smallest: {one_line(finding.smallest, 400)}"), 4)
-    if finding.resembles:
-        _indented(out, Text(f"resembles: {one_line(finding.resembles, 300)}", style="dim"), 4)
-
-
-def _indented(out: Console, text: Text, by: int = 2) -> None:
-    out.print(Padding(text, (0, 0, 0, by)))
-
-
 def _print_last(out: Console, document: Document, report: Path | None) -> None:
     """The answer where the eye ends up: a sentence a subject, where the report is, what the code means."""
     for subject in document.subjects:
         words = one_line(sentence(subject), 400)
         out.print(
-            _sign(subject.status()).append(f" {one_line(subject.name, 80)} ", "bold").append(words, "none")
+            sign(subject.status()).append(f" {one_line(subject.name, 80)} ", "bold").append(words, "none")
         )
     out.print(Text(headline(document), style="bold"))
     if report is not None:

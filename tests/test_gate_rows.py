@@ -15,9 +15,10 @@ from command import assert_refused, call
 from gate_power import PAGE, RESULTS
 from loadstone.harness import gating_stored
 from loadstone.harness.dueling import Pair
-from loadstone.harness.gating import Contest, Gating, waived_row
+from loadstone.harness.gating import Gating
+from loadstone.harness.gating_contest import Contest
 from loadstone.harness.gating_limits import Limits
-from loadstone.harness.gating_rows import check_rows, leak_row, row, transfer_row, voided
+from loadstone.harness.gating_rows import check_rows, leak_row, row, transfer_row, voided, waived_row
 from loadstone.harness.settings import Settings
 from loadstone.harness.subjects import find
 from loadstone.harness.waivers import Waiver

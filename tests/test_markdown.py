@@ -7,15 +7,8 @@ import re
 import pytest
 import sample_documents as samples
 from loadstone.errors import UsageError
-from loadstone.reports.markdown import (
-    STEP_SUMMARY_LIMIT,
-    append_step_summary,
-    code,
-    escape,
-    fenced,
-    render_markdown,
-    shortened,
-)
+from loadstone.reports.markdown import STEP_SUMMARY_LIMIT, append_step_summary, render_markdown, shortened
+from loadstone.reports.markdown_text import code, escape, fenced
 
 
 def test_the_answer_comes_first_and_the_command_last():

@@ -30,7 +30,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from gate_power_page import CELLS, FIVE, Cell, Entry, page, read
+from gate_power_page import CELLS, Cell, Entry, page
 from loadstone.harness.configuration import Configuration
 from loadstone.harness.gating import Gating
 from loadstone.harness.gating_limits import Limits
@@ -38,9 +38,10 @@ from loadstone.harness.gating_sides import revisions
 from loadstone.harness.launch import Launcher
 from loadstone.harness.machine import describe_machine
 from loadstone.harness.settings import Settings
-from loadstone.harness.subjects import select
+from loadstone.harness.subjects import FIVE, select
 from loadstone.loaders.library_text import write_text_corpus
 from loadstone.reports.document import write_beside
+from power_page import kept
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "gate-power.jsonl"
 PAGE = Path(__file__).parent.parent / "docs" / "gate-power.md"
@@ -153,6 +154,7 @@ class Bench:
         self.launcher.start()
         self.corpus = write_text_corpus(folder / "text", 1_500_000)
         self.python: Path | None = None
+        self.machine = describe_machine().identity
 
     def other_python(self) -> Path:
         """A second environment, built apart from this one, of the same versions."""
@@ -189,7 +191,7 @@ class Bench:
             "high": row.high, "pairs": row.pairs, "seconds": row.seconds, "reason": row.reason,
             "whole_s": time.monotonic() - began, "base": summary(row.samples_base),
             "head": summary(row.samples_head), "load_1min": os.getloadavg()[0],
-            "machine": describe_machine().identity,
+            "machine": self.machine,
         }  # fmt: skip
 
 
@@ -239,7 +241,7 @@ def plan(scale: float) -> Iterator[tuple[Cell, str, int]]:
 def run(results: Path, only: list[str], scale: float, seconds_left: float) -> None:
     """Gate after gate, each kept as soon as it is done."""
     results.parent.mkdir(parents=True, exist_ok=True)
-    done = {(e["cell"], e["loader"], e["repeat"]) for e in read(results)}
+    done = {(e["cell"], e["loader"], e["repeat"]) for e in kept(results)}
     wanted = [one for one in plan(scale) if not only or one[0].name in only]
     todo = [one for one in wanted if (one[0].name, one[1], one[2]) not in done]
     until = time.monotonic() + seconds_left
@@ -274,8 +276,8 @@ def main() -> None:
     if not given.table:
         run(results, given.only, given.scale, given.seconds_left)
     if results == RESULTS:
-        write_beside(PAGE, page(read(results)).encode())
-    print(page(read(results)), end="")
+        write_beside(PAGE, page(kept(results)).encode())
+    print(page(kept(results)), end="")
 
 
 if __name__ == "__main__":

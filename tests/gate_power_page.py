@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from loadstone.harness.subjects import FIVE
 from power_page import bounds, listed
 
-FIVE = ("in_memory", "memmap_per_batch", "memmap_persistent", "parquet_stream", "conversation_deque")
 STORED = ("mean", "median", "min")
 COMPARE_FAIL = 5.0  # per cent, of pytest-benchmark's rule
 Entry = dict[str, Any]  # what is kept of one gate
@@ -51,23 +49,13 @@ CELLS = (
 )
 
 
-def read(journal: Path) -> list[Entry]:
-    """All gates that are kept, oldest first."""
-    if not journal.exists():
-        return []
-    return [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
-
-
 def line_of(cell: Cell, entries: Sequence[Entry]) -> Entry:
     """One line of the table."""
     outcomes = [e["outcome"] for e in entries]
     found: Entry = {
         "cell": cell.name,
-        "slower": cell.slower,
-        "load": cell.load,
         "gates": len(entries),
         **{name: outcomes.count(name) for name in ("regressed", "fine", "inconclusive")},
-        "other": sum(o not in ("regressed", "fine", "inconclusive") for o in outcomes),
     }
     if entries:
         measured = [e for e in entries if e["ratio"]]
@@ -75,18 +63,18 @@ def line_of(cell: Cell, entries: Sequence[Entry]) -> Entry:
         found["seconds_most"] = max(e["whole_s"] for e in entries)
         found["ratio_median"] = statistics.median(e["ratio"] for e in measured)
         found["ratio_range"] = [min(e["ratio"] for e in measured), max(e["ratio"] for e in measured)]
-        found["compare_fail_same_run"] = count(measured, [(e, e) for e in measured])
+        found["compare_fail_same_run"] = count([(e, e) for e in measured])
         by_loader = [[e for e in measured if e["loader"] == name] for name in FIVE]
         pairs = [pair for each in by_loader for pair in itertools.pairwise(each)]
-        before = [(one, next_) for one, next_ in pairs if one["machine"] == next_["machine"]]
-        found["compare_fail_stored_run"] = count([b for _, b in before], before)
+        same = [(one, later) for one, later in pairs if one["machine"] == later["machine"]]
+        found["compare_fail_stored_run"] = count(same)
     return found
 
 
-def count(of: list[Any], pairs: list[tuple[Entry, Entry]]) -> Entry:
+def count(pairs: list[tuple[Entry, Entry]]) -> Entry:
     """How often the stored rule calls a regression: base rounds of the first, head rounds of the second."""
     calls = [stored_rule(first["base"], second["head"]) for first, second in pairs]
-    return {"of": len(of), **{name: sum(call.get(name, False) for call in calls) for name in STORED}}
+    return {"of": len(pairs), **{name: sum(call.get(name, False) for call in calls) for name in STORED}}
 
 
 def stored_rule(base: dict[str, float], head: dict[str, float]) -> dict[str, bool]:

@@ -33,11 +33,9 @@ from loadstone.loaders.library_text import write_text_corpus
 from loadstone.reports.document import Memory, write_beside
 from other_deciders import others
 from planted import Plants
-from power_page import Case, Outcome, Results, page
+from power_page import NOISY, QUIET, Case, Outcome, Results, page
 
 HERE = Path(__file__).parent
-QUIET = ("in_memory", "memmap_per_batch", "memmap_persistent")
-NOISY = ("parquet_stream", "conversation_deque")
 LEAKS = (
     ("malloc", 8), ("malloc", 64), ("malloc", 1024), ("malloc", 65536), ("bytes", 64), ("bytes", 1024),
     ("bytes", 65536), ("batch", 100), ("rare_malloc", 100), ("slot", 1), ("record", 1), ("arrow", 1024),

@@ -1,8 +1,10 @@
-"""The results of tests/leak_power.py, and the page made from them."""
+"""The results of tests/leak_power.py and the page made from them; what other experiments share with it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -48,6 +50,12 @@ class Results(msgspec.Struct):
 
     machine: dict[str, Any] = {}
     outcomes: list[Outcome] = []
+
+
+def kept(journal: Path) -> list[dict[str, Any]]:
+    """The lines of a journal of JSON, oldest first; none where there is no file yet."""
+    lines = journal.read_text("utf-8").splitlines() if journal.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def page(results: Results) -> str:

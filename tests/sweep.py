@@ -28,6 +28,7 @@ from loadstone.harness.launch import Launcher
 from loadstone.harness.subjects import find
 from loadstone.reports.progress import Progress
 from loadstone.suites.scenarios import Shape
+from power_page import kept
 from test_adapters import told
 from test_correct_loaders import BUILT_INS
 
@@ -90,12 +91,6 @@ def run_all(todo: list[tuple[int, str]], results: Path, at_once: int) -> None:
             list(pool.map(one, todo))
 
 
-def read(results: Path) -> list[dict[str, Any]]:
-    """What is there already."""
-    lines = results.read_text("utf-8").splitlines() if results.exists() else []
-    return [json.loads(line) for line in lines]
-
-
 def tell(entries: list[dict[str, Any]]) -> int:
     """Print each accusation and what each loader took; how many there are."""
     for entry in entries:
@@ -121,11 +116,11 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("only", nargs="*", help="subjects, where not all")
     given = parser.parse_args()
-    done = {(entry["run"], entry["subject"]) for entry in read(given.results)}
+    done = {(entry["run"], entry["subject"]) for entry in kept(given.results)}
     chosen = given.only or [name for name in subjects() if "hf_" not in name]  # which is an extra of its own
     places = [(run, subject) for run in range(given.runs) for subject in chosen]
     run_all([place for place in places if place not in done], given.results, given.at_once)
-    return bool(tell(read(given.results)))
+    return bool(tell(kept(given.results)))
 
 
 if __name__ == "__main__":

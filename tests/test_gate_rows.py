@@ -39,6 +39,7 @@ from loadstone.reports.gate_markdown import MOST_ANNOTATIONS, workflow_commands
 from loadstone.reports.junit import render_junit
 from loadstone.reports.markdown import STEP_SUMMARY_LIMIT, render_markdown, shortened
 from loadstone.suites.gating import Interval, Turn, stored_interval, verdict_of
+from power_page import kept
 from sample_documents import green
 
 ROOT = Path(__file__).parents[1]
@@ -237,4 +238,4 @@ def test_the_table_of_the_experiment(tmp_path):
     told = table.page([entry, slow, elsewhere])
     assert "Called regressed with nothing changed: 2 of 3 (at most 98.3% are" in told
     assert told.count("Machine: cores") == 2
-    assert PAGE.read_text("utf-8") == table.page(table.read(RESULTS))
+    assert PAGE.read_text("utf-8") == table.page(kept(RESULTS))

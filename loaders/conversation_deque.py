@@ -71,9 +71,10 @@ class ConversationStream:
     def __next__(self) -> Batch:
         if self._stream is None:
             self._stream = self._open(self._position)
-        x, y = self._inputs.empty(self._tokens), self._targets.empty(self._tokens)
+        x, inputs = self._inputs.empty(self._tokens)
+        y, targets = self._targets.empty(self._tokens)
         try:
-            self._stream.fill((x.numpy(), y.numpy()))
+            self._stream.fill((inputs, targets))
         except BaseException:
             self._stream = None  # so that the next try begins at the same place, with the same error
             raise
@@ -81,9 +82,12 @@ class ConversationStream:
         assert piece is not None, "the stream has no end"
         at = piece.find(self._stream.offset)
         self._count(piece, at + 1)
+        self._given["batches"] += 1
+        self._given["tokens"] += self._tokens - 1
+        self._given["supervised"] += int(np.count_nonzero(targets[1:] != IGNORE_INDEX))
         offset = self._stream.offset - int(piece.starts[at])
         self._position = {"epoch": piece.epoch, "place": list(piece.places[at]), "offset": offset}
-        return self._batch(x[:-1], y[1:])
+        return self._batch(x, 0), self._batch(y, 1)
 
     def _count(self, piece: Piece, begun: int) -> None:
         """Note how many conversations of a piece were begun."""
@@ -91,13 +95,11 @@ class ConversationStream:
         self._given["truncated_tokens"] += int(piece.cuts[self._counted : begun].sum())
         self._counted = begun
 
-    def _batch(self, x: torch.Tensor, y: torch.Tensor) -> Batch:
-        """The two sides, (B*T,) each, in their shape and on the device that was asked for."""
-        shape, device = (self._config.batch_size, self._config.seq_len), self._config.device
-        self._given["batches"] += 1
-        self._given["tokens"] += x.numel()
-        self._given["supervised"] += int(np.count_nonzero(y.numpy() != IGNORE_INDEX))
-        return to_device(x.view(shape), device), to_device(y.view(shape), device)
+    def _batch(self, flat: torch.Tensor, first: int) -> torch.Tensor:
+        """One side, (B, T), from its first token on, on the device that was asked for."""
+        config = self._config
+        side = flat.as_strided((config.batch_size, config.seq_len), (config.seq_len, 1), first)
+        return to_device(side, config.device)
 
     def _open(self, position: Mapping[str, Any]) -> JoinedTokens[Piece]:
         pieces = self._pieces(int(position["epoch"]), Place(*position["place"]))

@@ -66,8 +66,7 @@ class DocumentSource:
     """
 
     def __init__(self, corpus: Corpus, split: str, column: str = "auto", keep: bool = False) -> None:
-        # Only raw bytes can be handed out of a map; packed columns are read faster without one.
-        self._groups = RowGroups(corpus.document_files(split), memory_map=column == "token_bytes")
+        self._groups = RowGroups(corpus.document_files(split))
         self.column = _pick(self._groups, column)
         self.bos = special_id(corpus, "<|bos|>")
         self.dtype = corpus.token_dtype
@@ -101,7 +100,7 @@ class DocumentSource:
             return cast("pa.Array[Any]", column.cast(pa.large_string()))
         if self.column == "tokens":
             return as_bytes(*list_values(column, where), self.dtype)
-        return as_bytes(*byte_values(column, self.dtype, where), self.dtype)
+        return byte_rows(column, self.dtype, where)
 
     @property
     def lead(self) -> pa.Array[Any] | None:
@@ -116,7 +115,7 @@ class DocumentSource:
         Ids come in one piece; text, which has to be tokenised, a few documents at a time.
         """
         if self.column != "text":
-            ids, edges = byte_values(turn.rows[2 * first :], self.dtype, "the buffer")
+            ids, edges = byte_values(turn.rows[2 * first :], self.dtype)
             yield Piece(turn, first, ids, edges[:-1:2])
             return
         for at in range(first, turn.count, TOKENISED):
@@ -132,8 +131,9 @@ class DocumentSource:
     @property
     def nbytes(self) -> int:
         """Bytes held beside Arrow's own: where each document of the kept row groups begins."""
-        edges = 0 if self.column == "text" else sum(len(rows) + 1 for rows in self._kept.values())
-        return 8 * edges
+        if self.column != "tokens":  # the offsets of the others are Arrow's too
+            return 0
+        return 8 * sum(len(rows) + 1 for rows in self._kept.values())
 
 
 def _pick(groups: RowGroups, column: str) -> str:
@@ -177,8 +177,8 @@ def list_values(column: Any, where: str) -> tuple[Ids, npt.NDArray[np.integer[An
     return values, edges
 
 
-def byte_values(column: Any, dtype: np.dtype[Any], where: str) -> tuple[Ids, npt.NDArray[np.integer[Any]]]:
-    """Ids (n,) and edges (documents + 1,) of a binary column of raw little-endian ids.
+def byte_rows(column: Any, dtype: np.dtype[Any], where: str) -> pa.Array[Any]:
+    """A binary column of raw little-endian ids as rows like those of :func:`as_bytes`; no copy of the ids.
 
     Raises:
         DataError: the column is not binary, or a document is no whole number of ids.
@@ -187,13 +187,25 @@ def byte_values(column: Any, dtype: np.dtype[Any], where: str) -> tuple[Ids, npt
 
     if not isinstance(column, pa.BinaryArray | pa.LargeBinaryArray):
         raise DataError(f"{where}: column 'token_bytes' holds {column.type}, not bytes.")
-    _, offsets, data = column.buffers()
-    if offsets is None or data is None:  # every document is empty
-        return np.empty(0, dtype), np.zeros(len(column) + 1, np.int64)
-    wide = np.dtype(np.int64 if isinstance(column, pa.LargeBinaryArray) else np.int32)
-    edges = np.frombuffer(memoryview(offsets), wide)[column.offset : column.offset + len(column) + 1]
-    edges, first = edges - edges[0], edges[0]
-    if (edges % dtype.itemsize).any():
+    rows = column.cast(pa.large_binary())
+    edges = _byte_edges(rows)
+    if ((edges - edges[0]) % dtype.itemsize).any():
         raise DataError(f"{where}: a document of 'token_bytes' is no whole number of {dtype} ids.")
-    raw = np.frombuffer(memoryview(data), np.uint8)[first : first + edges[-1]]
-    return raw.view(dtype.newbyteorder("<")), edges // dtype.itemsize
+    return rows
+
+
+def byte_values(rows: Any, dtype: np.dtype[Any]) -> tuple[Ids, npt.NDArray[np.int64]]:
+    """Ids (n,) and edges (documents + 1,) of rows of raw little-endian ids; the ids are a view."""
+    edges, data = _byte_edges(rows), rows.buffers()[2]
+    if data is None:  # every document is empty
+        return np.empty(0, dtype), edges
+    raw = np.frombuffer(memoryview(data), np.uint8)[edges[0] : edges[-1]]
+    return raw.view(dtype.newbyteorder("<")), (edges - edges[0]) // dtype.itemsize
+
+
+def _byte_edges(rows: Any) -> npt.NDArray[np.int64]:
+    """Where each row begins and the last one ends, (rows + 1,), in bytes of the whole buffer."""
+    offsets = rows.buffers()[1]
+    if offsets is None:
+        return np.zeros(len(rows) + 1, np.int64)
+    return np.frombuffer(memoryview(offsets), np.int64)[rows.offset : rows.offset + len(rows) + 1]

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from ..errors import DataError
-from .windows import to_device
 
 if TYPE_CHECKING:
     from .corpus import Corpus
@@ -107,15 +105,6 @@ class JoinedTokens(Generic[Tag]):
     def nbytes(self) -> int:
         """Bytes of the piece the stream stands in."""
         return sum(array.nbytes for array in self._arrays)
-
-
-def shifted_views(flat: torch.Tensor, seq_len: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """The two sides, (rows, T) each, of a flat buffer (rows*T+1,): two contiguous views, one token apart.
-
-    The buffer goes to the device in one copy.
-    """
-    flat = to_device(flat, device)
-    return flat[:-1].view(-1, seq_len), flat[1:].view(-1, seq_len)
 
 
 def special_id(corpus: Corpus, name: str) -> int:

@@ -43,17 +43,21 @@ class BatchMemory:
         self._dtype = np.dtype(dtype)
         self._arrays: list[npt.NDArray[Any]] = []
 
-    def empty(self, *shape: int) -> torch.Tensor:
-        """A contiguous tensor of that shape, to be written by the caller."""
+    def empty(self, *shape: int) -> tuple[torch.Tensor, npt.NDArray[Any]]:
+        """A contiguous tensor of that shape, and the array of its memory, through which to write it.
+
+        Both, since the one made from the other costs more than writing a row.
+        """
         if self.pinned:
-            return torch.from_numpy(np.empty(0, self._dtype)).new_empty(shape, pin_memory=True)
+            tensor = torch.from_numpy(np.empty(0, self._dtype)).new_empty(shape, pin_memory=True)
+            return tensor, tensor.numpy()
         for array, references in zip(self._arrays, _references(self._arrays), strict=True):
             if references == UNUSED and array.shape == shape:
-                return torch.from_numpy(array)
+                return torch.from_numpy(array), array
         array = np.empty(shape, self._dtype)
         if len(self._arrays) < MOST:
             self._arrays.append(array)
-        return torch.from_numpy(array)
+        return torch.from_numpy(array), array
 
     @property
     def nbytes(self) -> int:

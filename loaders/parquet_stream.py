@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from .contract import LoaderConfig, Option, loader, spec_of
 from .documents import COLUMNS, DocumentSource, Ids, Piece
-from .joined_tokens import JoinedTokens, shifted_views
+from .joined_tokens import JoinedTokens
 from .memory import BatchMemory
 from .pairs import PairLoader
 from .passes import Pass, PassLoader
 from .saved_state import State, binding
 from .shuffle_buffer import START, ShuffleBuffer, pass_order
+from .windows import shifted_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ class DocumentPass(Pass):
         for turn in self._buffer:
             for piece in self._loader.source.pieces(turn, first):
                 if not fresh:  # documents begun before the state was saved are not begun again
-                    self._behind -= int(np.searchsorted(piece.starts, offset, "right"))
+                    self._behind -= int(piece.starts.searchsorted(offset, "right"))
                     fresh = True
                 yield piece, piece.ids
                 self._behind += len(piece.starts)
@@ -58,7 +58,7 @@ class DocumentPass(Pass):
     def _begun(self) -> int:
         """Documents begun since the pass, or what is left of it, was taken up."""
         piece = self._stream.tag
-        inside = np.searchsorted(piece.starts, self._stream.offset, "right") if piece else 0
+        inside = piece.starts.searchsorted(self._stream.offset, "right") if piece else 0
         return self._behind + int(inside)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -67,8 +67,8 @@ class DocumentPass(Pass):
         whole = rows * seq_len + 1
         filled = whole
         while filled == whole:
-            flat = self._loader.memory.empty(whole)
-            filled = self._stream.fill((flat.numpy(),))
+            flat, cells = self._loader.memory.empty(whole)
+            filled = self._stream.fill((cells,))
             begun = self._begun()
             self._loader.given["documents"] += begun - self._counted
             self._counted = begun

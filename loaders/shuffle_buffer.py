@@ -1,9 +1,10 @@
 """The order of the rows of one pass, and the bounded buffer they are shuffled through.
 
 A pass is a number of turns. In each a row group comes in, as many rows leave as the buffer has no room
-for, drawn from those held and those that came, and in the last turn all that are left leave. Rows stay in
-Arrow arrays and are moved by Arrow, many at a time: a loop in Python that stops at every row
-costs more than all of the copying.
+for, drawn from those held and those that came, and in the last turn all that are left leave. A turn moves
+every row that is held, so where row groups are small as many of them come in at once as make up a buffer:
+a row is then moved about twice, however small they are. Rows stay in Arrow arrays and are moved by
+Arrow, many at a time: a loop in Python that stops at every row costs more than all of the copying.
 """
 
 from __future__ import annotations
@@ -108,8 +109,9 @@ class Turn:
 class ShuffleBuffer:
     """The rows of a pass, each once, shuffled through a buffer of ``size`` of them (0: left in their order).
 
-    Iterating gives the turns, from the one on in which ``state`` stands, and that one whole. A row
-    group is mixed as a whole with what is held, so rows move no less far than ``size`` lets them.
+    Iterating gives the turns, from the one on in which ``state`` stands, and that one whole. What comes in
+    is mixed as a whole with what is held, so rows move no less far than ``size`` lets them. At most
+    ``size`` rows are held, and as many or one row group come in.
 
     Args:
         seed: of all draws; each turn has its own, so that any can be had without those before it.
@@ -156,13 +158,16 @@ class ShuffleBuffer:
         return given, [_take(joined, staying + len(self._lead))] if len(staying) else []
 
     def _come_in(self, rows: list[pa.Array[Any]]) -> tuple[list[pa.Array[Any]], Numbers]:
-        """What is held, and the next row group behind it if there is one; with the numbers of all rows."""
-        if self._cursor == self._order.total:
-            return rows, self._held
-        group, first = self._order.find(self._cursor)
-        incoming = self._source.rows(group)[first:]
-        start, self._cursor = self._cursor, self._cursor + len(incoming)
-        return [*rows, incoming], np.append(self._held, np.arange(start, self._cursor))
+        """What is held, and the row groups that come in behind it; with the numbers of all rows."""
+        start = self._cursor
+        while self._cursor < self._order.total and (
+            self._cursor == start or self._cursor - start < self._size
+        ):
+            group, first = self._order.find(self._cursor)
+            incoming = self._source.rows(group)[first:]
+            self._cursor += len(incoming)
+            rows = [*rows, incoming]
+        return rows, np.append(self._held, np.arange(start, self._cursor))
 
     def _draw(self, rows: int) -> tuple[Numbers, Numbers]:
         """Places of those that leave, in the order they are given, and of those that stay."""

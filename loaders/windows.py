@@ -93,9 +93,10 @@ def random_windows(
     else:
         rows = tokens.windows(starts, seq_len + 1)
     memory = memory or BatchMemory(device)
-    x, y = (memory.empty(len(starts), seq_len) for _ in range(2))
-    np.copyto(x.numpy(), rows[:, :-1])
-    np.copyto(y.numpy(), rows[:, 1:])
+    x, x_cells = memory.empty(len(starts), seq_len)
+    y, y_cells = memory.empty(len(starts), seq_len)
+    np.copyto(x_cells, rows[:, :-1])
+    np.copyto(y_cells, rows[:, 1:])
     return to_device(x, device), to_device(y, device)
 
 
@@ -125,13 +126,23 @@ def sequential_windows(
             f"{rows} rows of {seq_len} tokens from {start} on, and one target more, "
             f"do not fit into {len(tokens)} tokens"
         )
-    buffer = (memory or BatchMemory(device)).empty(count + 1)
+    flat, cells = (memory or BatchMemory(device)).empty(count + 1)
     if isinstance(tokens, np.ndarray):
-        np.copyto(buffer.numpy(), tokens[start : start + count + 1])
+        np.copyto(cells, tokens[start : start + count + 1])
     else:
-        np.copyto(buffer.numpy(), tokens.windows(np.array([start]), count + 1)[0])
-    sent = to_device(buffer, device)  # one transfer serves x and y
-    return sent[:-1].view(rows, seq_len), sent[1:].view(rows, seq_len)
+        np.copyto(cells, tokens.windows(np.array([start]), count + 1)[0])
+    return shifted_views(flat, seq_len, device)
+
+
+def shifted_views(flat: torch.Tensor, seq_len: int, device: str) -> Pair:
+    """The two sides, (rows, T) each, of a flat buffer (rows*T+1,): two contiguous views, one token apart.
+
+    The buffer goes to the device in one copy.
+    """
+    flat = to_device(flat, device)
+    shape, strides = ((len(flat) - 1) // seq_len, seq_len), (seq_len, 1)
+    # Slices that are then viewed would be four calls instead of two, each dearer than a row.
+    return flat.as_strided(shape, strides, 0), flat.as_strided(shape, strides, 1)
 
 
 def to_device(tensor: torch.Tensor, device: str) -> torch.Tensor:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from loadstone.errors import DataError, UsageError
 from loadstone.loaders.corpus_writer import CorpusSpec, write_corpus
-from loadstone.loaders.documents import byte_values, list_values
+from loadstone.loaders.documents import byte_rows, byte_values, list_values
 from loadstone.loaders.parquet_stream import held_bytes
 from sample_rows import awkward, make, rows
 
@@ -87,7 +87,7 @@ def test_slices_of_columns_are_respected() -> None:
     ids, edges = list_values(lists, "here")
     assert [ids[a:b].tolist() for a, b in itertools.pairwise(edges)] == [[2, 3], [], [4, 5, 6]]
     raw = pa.array([b"\1\0", b"\2\0\3\0", b"", b"\4\0\5\1"], pa.binary()).slice(1)
-    ids, edges = byte_values(raw, np.dtype("uint16"), "here")
+    ids, edges = byte_values(byte_rows(raw, np.dtype("uint16"), "here"), np.dtype("uint16"))
     assert [ids[a:b].tolist() for a, b in itertools.pairwise(edges)] == [[2, 3], [], [4, 261]]
 
 

@@ -50,10 +50,10 @@ def peak(folder, column):
 def test_ten_times_the_corpus_takes_no_more_memory(corpora, column):
     one, ten = (peak(folder, column) for folder in corpora)
     assert ten["batches"] > 9 * one["batches"]
-    rows = BUFFER + 2 * ROW_GROUP
+    rows = 2 * BUFFER + ROW_GROUP
     for found in (one, ten):
         assert 0 < found["held"] <= rows * 8  # numbers: the documents are in Arrow's memory
-        # What is held, twice where it is joined with a row group, what leaves, and what is decoded.
+        # What is held and came in, joined as well, what leaves and what stays, and what is decoded.
         assert found["arrow"] <= 2 * rows * LENGTH * 4 + SLACK
     assert ten["held"] <= 1.2 * one["held"]
     assert ten["python"] <= 1.2 * one["python"] + SLACK  # what Python and NumPy took since the first batch

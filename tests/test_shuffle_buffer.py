@@ -83,6 +83,13 @@ def test_each_row_leaves_the_buffer_once_and_no_more_are_held_than_asked_for(siz
     assert (rows == expected) == (size == 0)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_where_row_groups_are_small_a_bufferful_comes_in_at_once(size: int) -> None:
+    leaving = [turn.count for turn in buffer_of(size)]
+    assert min(leaving[1:-1], default=size) >= size  # the first fills the buffer, the last empties it
+    assert len(leaving) <= 2 + len(COUNTS)
+
+
 def test_every_row_can_come_first_and_last() -> None:
     orders = [given(buffer_of(100, seed=seed)) for seed in range(400)]
     assert len({tuple(order) for order in orders}) == 400
@@ -112,6 +119,6 @@ def test_documents_become_bytes_without_a_copy_and_come_back() -> None:
     rows = as_bytes(ids, edges, ids.dtype)
     assert rows.to_pylist() == [b"\7\0\10\0", b"", b"\11\0"]
     assert rows.buffers()[2].address == ids.ctypes.data
-    back, cuts = byte_values(rows[1:], ids.dtype, "here")
+    back, cuts = byte_values(rows[1:], ids.dtype)
     assert (back.tolist(), cuts.tolist()) == ([9], [0, 0, 1])
     assert as_bytes(ids, edges, np.dtype(np.int32)).to_pylist()[2] == b"\11\0\0\0"

@@ -22,9 +22,9 @@ from torch.utils.data import IterableDataset
 from torchdata.stateful_dataloader import StatefulDataLoader  # type: ignore[import-untyped]
 
 from ..contract import LoaderConfig, Option, loader, spec_of
-from ..joined_tokens import shifted_views, special_id
+from ..joined_tokens import special_id
 from ..saved_state import State, binding
-from ..windows import Pair
+from ..windows import Pair, shifted_views
 from .stateful_dataloader import StatefulEpochs
 from .torch_dataloader import WORKERS, workers_of
 

@@ -38,6 +38,7 @@ from .cli_options import (
 from .executing import (
     Interrupted,
     execute,
+    execute_gate,
     measurements,
     require_places,
     require_writable,
@@ -215,24 +216,7 @@ def gate(**given: Any) -> NoReturn:
     \b
     Exit codes: 0 nothing regressed, 1 regressed, 10 inconclusive or not comparable.
     """  # noqa: D301 - see above
-    from ..reports.gate_markdown import workflow_commands
-    from ..reports.progress import Progress
-    from .gate_verb import begin, gate_words
-
-    words = gate_words(given)
-    settings = settings_of({**given, "effort": given["effort"] or "quick"}, ("checks",))
-    require_places(settings.folder, given)
-    with begin(settings, words) as job:
-        try:
-            with Progress(job.steps, quiet=given["quiet"]) as progress:
-                document = job.execute(progress)
-        except KeyboardInterrupt as error:
-            tell(job.document(interrupted=True), settings.folder, given)
-            raise Interrupted("interrupted; what was measured is told above and in the files.") from error
-        tell(document, settings.folder, given)
-    for line in workflow_commands(document):
-        click.echo(line)
-    sys.exit(document.exit_code)
+    execute_gate(given)
 
 
 @cli.command()

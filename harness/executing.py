@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+import click
+
 from ..errors import UsageError
 
 
@@ -64,6 +66,28 @@ def _kept(folder: Path | None) -> str:
     if folder is None:
         return "interrupted; nothing is kept, for there is no report folder."
     return f"interrupted; what was finished is kept in {folder}, and --resume goes on with it."
+
+
+def execute_gate(given: dict[str, Any]) -> NoReturn:
+    """Compare with the base, tell what came of it, also when interrupted, and end with the exit code."""
+    from ..reports.gate_markdown import workflow_commands
+    from ..reports.progress import Progress
+    from .gate_verb import begin, gate_words
+
+    words = gate_words(given)
+    settings = settings_of({**given, "effort": given["effort"] or "quick"}, ("checks",))
+    require_places(settings.folder, given)
+    with begin(settings, words) as job:
+        try:
+            with Progress(job.steps, quiet=given["quiet"]) as progress:
+                document = job.execute(progress)
+        except KeyboardInterrupt as error:
+            tell(job.document(interrupted=True), settings.folder, given)
+            raise Interrupted("interrupted; what was measured is told above and in the files.") from error
+        tell(document, settings.folder, given)
+    for line in workflow_commands(document):
+        click.echo(line)
+    sys.exit(document.exit_code)
 
 
 def require_writable(folder: Path, option: str = "-o") -> None:

@@ -20,9 +20,10 @@ from ..reports.document import Finding
 from ..suites.describing import follow_description, plan_description
 from ..suites.evidence import Evidence
 from ..suites.families import REGISTER, judge, matches
+from ..suites.follow_ups import follow_up
 from ..suites.inference import infer
 from ..suites.scenario import Scenario
-from ..suites.scenarios import Shape, follow_up, plan
+from ..suites.scenarios import Shape, plan
 from ..suites.trace import Trace
 from .answers import Described, Found
 from .corpora import Corpora

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .answers import sentence
-from .charts import by_shape, latency_chart, throughput_chart
 from .digest import (
     SIGNS,
     WORDS,
@@ -29,28 +28,16 @@ from .digest import (
     transfer_words,
     under_limit_words,
 )
-from .feeding import HEAD, NOTE, RATES_NOTE, feeding_rows, feeds_head, feeds_rows
-from .feeding_chart import feeding_charts
-from .memory_charts import live_chart, rss_chart
-from .resource_charts import steps_chart, survivors_chart
-from .scaling import NOTE as SCALING_NOTE
-from .scaling import by_axis, cells, heading, reasons, table_head
-from .scaling_chart import scaling_charts
-from .transfer import HEAD as WAYS_HEAD
-from .transfer import NOTE as WAYS_NOTE
-from .transfer import compared, limit_words
-from .transfer import rows as ways_rows
-from .transfer_chart import timeline_chart, ways_chart
+from .html_measured import feeding_section, memory_section, scaling_section, speed_section, ways_section
 from .units import count, interval, microseconds, percent, quantity, seconds, shape
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from .document import Document, Subject
+    from .document import Document
 
 LIMIT = 2_000_000  # bytes of the page
-_WIDE, _NARROW = 520, 320  # px; the style sheet shows the one that fits
 _NOT_WELL = ("fail", "leak", "unknown")
 _WORST_FIRST = (*_NOT_WELL, "skip", "pass")  # what needs somebody is told first
 _MOST_COLUMNS = 8  # loaders side by side
@@ -152,12 +139,12 @@ def _view(document: Document) -> dict[str, Any]:
         "answers": sorted(subjects, key=lambda entry: _WORST_FIRST.index(entry["status"])),
         "names": [subject.name for subject in document.subjects],
         "differing": differing(document) if len(subjects) <= _MOST_COLUMNS else [],
-        "speed_charts": _speed_charts(document),
-        "scaling": _scaling(document),
-        "feeding": _feeding(document),
-        "memory": _memory(document.subjects),
+        "speed_charts": speed_section(document),
+        "scaling": scaling_section(document),
+        "feeding": feeding_section(document),
+        "memory": memory_section(document.subjects, _DETAILS[0].memory_charts),
         "transfer_reason": transfer_reason(document),
-        "ways": _ways(document),
+        "ways": ways_section(document),
     }
 
 
@@ -182,104 +169,3 @@ def _worst(verdicts: list[str]) -> str:
     """The worst verdict of several measurements of one kind, or none."""
     order = ("leak", "fail", "undecided", "clean", "pass", "not_measured")
     return min(verdicts, key=order.index, default="none")
-
-
-def _speed_charts(document: Document) -> list[dict[str, Any]]:
-    """For each batch shape both charts, each drawn wide and narrow."""
-    from markupsafe import Markup
-
-    charts = []
-    for place, (size, rows) in enumerate(by_shape(document).items()):
-        drawn = {
-            f"{name}_{size_name}": Markup(draw(rows, f"c{place}-{name}-{size_name}", width))
-            for name, draw in (("rate", throughput_chart), ("time", latency_chart))
-            for size_name, width in (("wide", _WIDE), ("narrow", _NARROW))
-        }
-        charts.append({"shape": shape(*size), **drawn})
-    return charts
-
-
-def _scaling(document: Document) -> dict[str, Any]:
-    """A table and, where something was measured, a chart of each axis."""
-    from markupsafe import Markup
-
-    tables = [
-        {
-            "name": heading(curves),
-            "head": table_head(curves),
-            "rows": cells(curves),
-            "reasons": reasons(curves),
-        }
-        for curves in by_axis(document).values()
-    ]
-    charts = [
-        {"wide": Markup(wide), "narrow": Markup(narrow)}
-        for wide, narrow in zip(
-            scaling_charts(document, _WIDE, "wide"), scaling_charts(document, _NARROW, "narrow"), strict=True
-        )
-    ]
-    return {"tables": tables, "charts": charts, "note": SCALING_NOTE}
-
-
-def _feeding(document: Document) -> dict[str, Any]:
-    """The two tables with what their columns mean, and a chart of each step that was emulated."""
-    from markupsafe import Markup
-
-    feeds = {"name": "Accelerators kept busy", "head": feeds_head(), "note": RATES_NOTE}
-    steps = {"name": "An emulated step", "head": HEAD, "note": NOTE}
-    tables = [(feeds, feeds_rows(document)), (steps, feeding_rows(document))]
-    charts = [
-        {"wide": Markup(wide), "narrow": Markup(narrow)}
-        for wide, narrow in zip(
-            feeding_charts(document, _WIDE, "wide"), feeding_charts(document, _NARROW, "narrow"), strict=True
-        )
-    ]
-    return {"tables": [{**one, "rows": rows} for one, rows in tables if rows], "charts": charts}
-
-
-def _ways(document: Document) -> dict[str, Any]:
-    """A table and both charts of every subject whose ways to the device were compared."""
-    from markupsafe import Markup
-
-    entries = [
-        {
-            "name": name,
-            "limit": limit_words(entry),
-            "rows": ways_rows(entry),
-            "charts": [
-                {size: Markup(draw(entry, name, f"x{place}-{part}-{size}", width))
-                 for size, width in (("wide", _WIDE), ("narrow", _NARROW))}
-                for part, draw in (("ways", ways_chart), ("steps", timeline_chart))
-                if part == "ways" or entry.timeline
-            ],
-        }
-        for place, (name, entry) in enumerate(compared(document))
-    ]  # fmt: skip
-    return {"entries": entries, "head": WAYS_HEAD, "note": WAYS_NOTE}
-
-
-def _memory(subjects: list[Subject]) -> list[dict[str, Any]]:
-    """One entry a measurement, what is not well first: the last ones go without charts in a large run."""
-    from markupsafe import Markup
-
-    pairs = [(one_line(subject.name, 80), entry) for subject in subjects for entry in subject.memory]
-    order = ("leak", "undecided", "clean", "not_measured")
-    pairs.sort(key=lambda pair: order.index(pair[1].verdict))
-    entries = []
-    for place, (name, entry) in enumerate(pairs):
-        # One sample is no line: the chart of a loader that died at once would be empty.
-        drawn = place < _DETAILS[0].memory_charts and len(entry.series.batch) > 1
-        live = live_chart(entry, name, f"m{place}-live") if drawn else ""
-        kinds = rss_chart(entry, name, f"m{place}-rss") if drawn else ""
-        steps = steps_chart(entry, name, f"m{place}-steps") if drawn else ""
-        born = survivors_chart(entry, name, f"m{place}-born") if drawn else ""
-        entries.append(
-            {
-                "name": name,
-                "entry": entry,
-                "live": Markup(live),
-                "rss": Markup(kinds),
-                "more": [Markup(svg) for svg in (steps, born) if svg],
-            }
-        )
-    return entries

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..loaders.corpus_writer import CorpusSpec
 from . import extremes, living, residue
-from .scenario import CorpusRef, Scenario
+from .corpora import corpus_of
+from .scenario import Scenario
 
 if TYPE_CHECKING:
     from .scenarios import Planner
@@ -52,34 +51,34 @@ def promised(planner: Planner) -> Iterator[Scenario]:
 def contents(planner: Planner) -> Iterator[Scenario]:
     """Other contents: a known chain, spelled control tokens, a pad that is the end token, packing."""
     traits, shape = planner.traits, planner.shape
-    chain = _corpus(kind="markov", documents=BIGRAM_DOCUMENTS)
+    chain = corpus_of(kind="markov", documents=BIGRAM_DOCUMENTS)
     if traits.targets != "paired":
         yield planner.ask("bigram", chain, batches=90, hold=1, batch_size=BIGRAM_ROWS, seq_len=BIGRAM_WIDTH)
     if traits.reads == "tokens":
-        apart = _corpus(kind="keyed", documents=(23,) * 80, separators=True)
+        apart = corpus_of(kind="keyed", documents=(23,) * 80, separators=True)
         yield planner.ask("wide-separators", apart, batches=40)
     else:
-        spelled = _corpus(kind="spelled", documents=(1,) * SPELLED_ROWS)
+        spelled = corpus_of(kind="spelled", documents=(1,) * SPELLED_ROWS)
         yield planner.ask("spelled", spelled, batches=160, batch_size=2, seq_len=64)
     if traits.mask in ("assistant", "padding"):
         end = "<|assistant_end|>" if traits.mask == "assistant" else "<|eos|>"
-        padded = _corpus(documents=(11, 26, 40) * 2 * shape.batch_size, pad=end)
+        padded = corpus_of(documents=(11, 26, 40) * 2 * shape.batch_size, pad=end)
         yield planner.ask("pad-is-end", padded, batches=planner.batches(padded, 1))
     option = next((name for name in PACKING if name in planner.known), "")
     if option:
-        few = _corpus(documents=tuple(5 + i * 7 % shape.seq_len for i in range(16 * shape.batch_size)))
+        few = corpus_of(documents=tuple(5 + i * 7 % shape.seq_len for i in range(16 * shape.batch_size)))
         for name, value in (("packed", True), ("unpacked", False)):
             batches = 4 * planner.batches(few, 1)
             yield planner.ask(name, few, batches=batches, options={option: value})
     if "max_tokens" in planner.known:
-        cut = _corpus(documents=(3, 30, 50) * 8)
+        cut = corpus_of(documents=(3, 30, 50) * 8)
         yield planner.ask("truncated", cut, batches=60, options={"max_tokens": 20})
 
 
 def epochs(planner: Planner) -> Iterator[Scenario]:
     """An epoch set before the first pass, and set between two; validation seen again."""
     traits, shape = planner.traits, planner.shape
-    small = _corpus(documents=(29,) * max(12, 8 * shape.tokens // 29))
+    small = corpus_of(documents=(29,) * max(12, 8 * shape.tokens // 29))
     for workers in (0, 2) if traits.workers else (0,):
         if traits.order not in RANDOM:
             break
@@ -90,7 +89,7 @@ def epochs(planner: Planner) -> Iterator[Scenario]:
         yield msgspec.structs.replace(
             asked, name=f"{before}set-then-iter", epochs=(-1, LATER), runs=2, of=f"{before}set-first"
         )
-    val = _corpus(documents=(29,) * 20, val_documents=(29,) * max(12, 6 * shape.tokens // 29))
+    val = corpus_of(documents=(29,) * 20, val_documents=(29,) * max(12, 6 * shape.tokens // 29))
     batches = 6 * shape.batch_size if traits.targets == "paired" else 12
     again = planner.ask("val-again", val, batches=batches, split="val", shuffle=False)
     yield again
@@ -101,7 +100,7 @@ def consumers(planner: Planner) -> Iterator[Scenario]:
     """Consumers that are fast, slow, or write into what they were given."""
     traits, shape = planner.traits, planner.shape
     tokens = SHORT_PASS * (14 * shape.batch_size if traits.targets == "paired" else shape.tokens) + 1
-    short = _corpus(documents=(14,) * (tokens // 14) + (tokens % 14 or 14,))
+    short = corpus_of(documents=(14,) * (tokens // 14) + (tokens % 14 or 14,))
     if traits.passes == "one":
         fast = planner.ask("repeat/fast", short, batches=planner.batches(short, 2), runs=FAST, hold=1)
         yield fast
@@ -112,7 +111,7 @@ def consumers(planner: Planner) -> Iterator[Scenario]:
         few = max(12, 600 // shape.tokens)
         yield msgspec.structs.replace(planner.ask("mutate", planner.main(), batches=few), mutate=True)
     if "buffer_size" in planner.known:
-        many = _corpus(documents=(70,) * PULLED_ROWS, row_group=40)
+        many = corpus_of(documents=(70,) * PULLED_ROWS, row_group=40)
         options = {"buffer_size": PULLED_BUFFER}
         asked = planner.ask("probe/pulls", many, batches=400, seq_len=64, options=options)
         yield msgspec.structs.replace(asked, probe="pulls")
@@ -124,9 +123,9 @@ def overlong(planner: Planner) -> Iterator[Scenario]:
     No batch has room for more than half of those that fit a row, so none may hide them by being dropped.
     """
     t, size = planner.shape.seq_len, planner.shape.batch_size
-    near = _corpus(documents=(t // 3 + 1, 3 * t + 2, t, 4 * t + 1, t // 2 + 1) * max(6, 2 * size))
+    near = corpus_of(documents=(t // 3 + 1, 3 * t + 2, t, 4 * t + 1, t // 2 + 1) * max(6, 2 * size))
     yield planner.ask("overlong", near, batches=planner.batches(near, 2))
-    far = _corpus(documents=OVERLONG_ITEMS * 2)
+    far = corpus_of(documents=OVERLONG_ITEMS * 2)
     batches = 2 * sum(far.spec["documents"]) // (4 * OVERLONG) + 8
     yield planner.ask("overlong/wide", far, batches=batches, batch_size=4, seq_len=OVERLONG, hold=1)
 
@@ -136,7 +135,7 @@ def resources(planner: Planner) -> Iterator[Scenario]:
     traits, shape = planner.traits, planner.shape
     endless, working = traits.passes != "one", bool(traits.workers)
     tokens = SHORT_PASS * (14 * shape.batch_size if traits.targets == "paired" else shape.tokens) + 1
-    short = _corpus(documents=(14,) * (tokens // 14 + 1), row_group=2)
+    short = corpus_of(documents=(14,) * (tokens // 14 + 1), row_group=2)
     asked = planner.ask("probe/residue", short, batches=planner.batches(short, 2))
     yield from residue.scenarios(asked, endless=endless, workers=working)
     small = "buffer_size" in planner.known
@@ -149,12 +148,8 @@ def resources(planner: Planner) -> Iterator[Scenario]:
 
 def ends(planner: Planner) -> Iterator[Scenario]:
     """Sources with nothing in them, or nothing for this rank; last, since they may cost a deadline."""
-    yield planner.ask("degenerate/none", _corpus(), batches=4)
-    yield planner.ask("degenerate/empty", _corpus(documents=(0, 0)), batches=4)
+    yield planner.ask("degenerate/none", corpus_of(), batches=4)
+    yield planner.ask("degenerate/empty", corpus_of(documents=(0, 0)), batches=4)
     if planner.traits.reads in ("documents", "pairs"):  # what is split by files or row groups
-        one = _corpus(documents=(3,))
+        one = corpus_of(documents=(3,))
         yield planner.ask("degenerate/ranks", one, batches=4, rank=2, world_size=3)
-
-
-def _corpus(**fields: Any) -> CorpusRef:
-    return CorpusRef(spec=dataclasses.asdict(CorpusSpec(**fields)))

@@ -9,9 +9,10 @@ import msgspec
 
 from ..loaders.traits import Traits
 from . import resuming
+from .follow_ups import follow_up
 from .inference import passes
 from .scenario import Scenario
-from .scenarios import Planner, Shape, follow_up
+from .scenarios import Planner, Shape
 from .trace import Trace
 
 ALWAYS = ("pass", "again", "draws", "workers")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..loaders.corpus_writer import CorpusSpec
-from .scenario import CorpusRef, Scenario
+from .corpora import corpus_of
+from .scenario import Scenario
 
 if TYPE_CHECKING:
     from .scenarios import Planner
@@ -37,7 +36,7 @@ DRAWN = 400  # documents; one of twenty is missing among them once in 10**9
 def promised(planner: Planner) -> Iterator[Scenario]:
     """What is asked of loaders of documents, and of those with workers."""
     if planner.traits.reads == "documents":
-        lengths = _corpus(kind="keyed", documents=(9, LONG, *LONG_OTHERS))
+        lengths = corpus_of(kind="keyed", documents=(9, LONG, *LONG_OTHERS))
         yield planner.ask(
             "lengths/long", lengths, batches=LONG_BATCHES, hold=1, batch_size=1, seq_len=LONG_WIDTH
         )
@@ -55,7 +54,7 @@ def lockstep(planner: Planner) -> Iterator[Scenario]:
     """Two ranks, shuffling off, and shards whose documents could be shared out evenly."""
     length = SHARED_BATCHES * planner.shape.tokens // SHARED_DOCUMENTS + 1
     documents = (min(length, MOST_TOKENS),) * SHARDS * SHARED_DOCUMENTS
-    shared = _corpus(documents=documents, shards=SHARDS, row_group=4)
+    shared = corpus_of(documents=documents, shards=SHARDS, row_group=4)
     for rank, name in enumerate(LOCKSTEP):
         batches = planner.batches(shared, 1)
         yield planner.ask(
@@ -72,11 +71,7 @@ def lockstep(planner: Planner) -> Iterator[Scenario]:
 
 def blends(planner: Planner) -> Iterator[Scenario]:
     """All weight on the first shard, all on a tiny one, and little on two of three."""
-    sources = _corpus(documents=BLENDED, shards=3)
+    sources = corpus_of(documents=BLENDED, shards=3)
     for name, weights in WEIGHTS.items():
         batches = 12 + (DRAWN * (BLENDED[0] + 1) // planner.shape.tokens if name == SHARE else 0)
         yield planner.ask(name, sources, batches=batches, hold=1, options={"weights": weights})
-
-
-def _corpus(**fields: Any) -> CorpusRef:
-    return CorpusRef(spec=dataclasses.asdict(CorpusSpec(**fields)))

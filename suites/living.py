@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from ..loaders.corpus_writer import CorpusSpec
 from ..reports.document import Memory, MemorySeries
 from .checks import Opinion, bad, check, ok, skip
+from .corpora import corpus_of
 from .evidence import Evidence, Missing
 from .floors import trend
 from .memory import CONFIRMED, confirm, judge_memory
@@ -61,8 +60,7 @@ def longer(scenario: Scenario, trace: Trace) -> Iterator[Scenario]:
 
 def _corpus(times: int, kind: str = "keyed") -> CorpusRef:
     """Row groups are not small: what a parquet footer says of each is kilobytes that readers keep."""
-    spec = CorpusSpec(kind=kind, documents=(LENGTH,) * (DOCUMENTS * times), row_group=50)
-    return CorpusRef(spec=dataclasses.asdict(spec))
+    return corpus_of(kind=kind, documents=(LENGTH,) * (DOCUMENTS * times), row_group=50)
 
 
 def _seen(trace: Trace, after: int | None = None) -> Memory:

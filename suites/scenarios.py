@@ -12,12 +12,10 @@ from typing import Any
 
 import msgspec
 
-from ..loaders.corpus_writer import CorpusSpec
-from ..loaders.counting import PRIME
 from ..loaders.traits import Traits
-from . import circumstances, living, resuming, transferring
+from . import circumstances, transferring
+from .corpora import MEAN_LENGTH, corpus_of, plain_corpus, random_corpus
 from .scenario import CorpusRef, Scenario
-from .trace import Trace
 
 STARTS = 50  # legal starts in the uniformity scenario
 DRAWS = 2560  # about 51 expected draws each
@@ -27,7 +25,6 @@ SPARSE_MEMORY = 1 << 30  # a loader that would hold the file in memory is stoppe
 FLUSH_ROWS = 200  # more than 3 * (buffer + 1), and no multiple of it
 FLUSH_BUFFER = 10
 FLUSH_WIDTH = 8  # short rows whatever T is asked for, so that a dropped tail hides no more than one
-MEAN_LENGTH = 60  # tokens in a document of random length
 ROW_BATCHES = 12  # batches of whole rows (pairs) that the main corpus gives, at least
 KEEP_LAST = ("keep-last/0", "keep-last/1", "keep-last/2")  # what is left, modulo T = 3
 DRAWN = 600  # tokens over which two orders are compared: ten documents agree once in 10**6 at most
@@ -92,7 +89,7 @@ class Planner:
 
     def ranks(self, world: int, name: str = "", corpus: CorpusRef | None = None) -> Iterator[Scenario]:
         """One process a rank, all at the same time, on a corpus of an awkward size."""
-        shared = corpus or _random(self.shape.corpus(24), row_group=4)
+        shared = corpus or random_corpus(self.shape.corpus(24), row_group=4)
         group = f"rank/{name or world}"
         for rank in range(world):
             yield self.ask(
@@ -108,20 +105,20 @@ class Planner:
         """What is asked once it is known what the loader reads."""
         shape, traits, main = self.shape, self.traits, self.main()
         yield self.ask("epoch", main, batches=self.batches(main, 2), epoch=1)
-        val = _random(shape.corpus(10), val_share=0.5)
+        val = random_corpus(shape.corpus(10), val_share=0.5)
         yield self.ask("val", val, batches=self.batches(val, 1), split="val")
-        yield self.ask("one", _plain(257, 13), batches=600, batch_size=1, seq_len=1)
+        yield self.ask("one", plain_corpus(257, 13), batches=600, batch_size=1, seq_len=1)
         for extra in (-1, 0, 1, 2):
             yield self.ask(f"exact{extra:+d}", self.exact(extra), batches=64)
         rest = max(1, shape.batch_size // 2) * shape.seq_len + 3
-        yield self.ask("keep-last", _plain(3 * shape.tokens + rest, 50), drop_last=False)
+        yield self.ask("keep-last", plain_corpus(3 * shape.tokens + rest, 50), drop_last=False)
         for residue, name in enumerate(KEEP_LAST):  # rests that end at and about a row edge
-            small = _plain(3 * 12 + 5 + residue, 50)
+            small = plain_corpus(3 * 12 + 5 + residue, 50)
             yield self.ask(name, small, drop_last=False, batch_size=4, seq_len=len(KEEP_LAST))
         if traits.ranks == "disjoint":
             yield from self.ranks(3)
             lengths = tuple(sorted(1 + (i * 37) % 150 for i in range(90)))
-            by_length = CorpusRef(spec=_spec(CorpusSpec(documents=lengths, row_group=4)))
+            by_length = corpus_of(documents=lengths, row_group=4)
             if traits.reads != "tokens":
                 yield from self.ranks(2, "sorted", by_length)
         yield msgspec.structs.replace(self.ask("probe/fork", main), probe="fork")
@@ -138,16 +135,16 @@ class Planner:
     def token_files(self) -> Iterator[Scenario]:
         """Raw token files: separators, width, far offsets, the first and the last window."""
         shape = self.shape
-        corpus = _random(20 * shape.tokens + 11, separators=True)
+        corpus = random_corpus(20 * shape.tokens + 11, separators=True)
         yield self.ask("separators", corpus, batches=self.batches(corpus, 2))
-        yield self.ask("wide", _random(3000 + 4 * shape.tokens, kind="keyed"), batches=40)
+        yield self.ask("wide", random_corpus(3000 + 4 * shape.tokens, kind="keyed"), batches=40)
         for extra in (1, 2):
-            tiny = CorpusRef(spec=_spec(CorpusSpec(documents=(shape.seq_len + extra,))))
+            tiny = corpus_of(documents=(shape.seq_len + extra,))
             yield self.ask(f"tiny+{extra}", tiny, batches=64, batch_size=1)
         far = CorpusRef(sparse=SPARSE_POSITIONS)
         if self.traits.order == "windows":
             length = 16 + STARTS
-            uniform = CorpusRef(spec=_spec(CorpusSpec(documents=(length,))))
+            uniform = corpus_of(documents=(length,))
             yield self.ask("uniform", uniform, batches=DRAWS // 32, batch_size=32, seq_len=16, hold=1)
             yield self.ask(
                 "far", far, batches=30, batch_size=4, seq_len=SPARSE_ROW, hold=1, memory=SPARSE_MEMORY
@@ -164,30 +161,30 @@ class Planner:
         """Documents, pairs, conversations: awkward lengths, many shards, small buffers."""
         t, size = self.shape.seq_len, self.shape.batch_size
         if self.traits.reads == "documents":
-            yield self.ask("wide", _random(3000 + 4 * self.shape.tokens, kind="keyed"), batches=40)
+            yield self.ask("wide", random_corpus(3000 + 4 * self.shape.tokens, kind="keyed"), batches=40)
         # So often that no dropped tail can hold most documents of one length, whatever their order.
         short = 1 if self.traits.targets == "paired" else t + 1  # a tail of pairs is counted in rows
         times = max(8, 2 * size * t // max(1, t - 1) + 1)
         lengths = (0, *(1,) * short, t - 1, t, t + 1, t + 2, 2 * t + 1) * times
-        awkward = CorpusRef(spec=_spec(CorpusSpec(documents=lengths, row_group=8)))
+        awkward = corpus_of(documents=lengths, row_group=8)
         yield self.ask("lengths", awkward, batches=self.batches(awkward, 2))
-        shards = _random(max(self.shape.corpus(20), 3000), shards=11, row_group=4)
+        shards = random_corpus(max(self.shape.corpus(20), 3000), shards=11, row_group=4)
         yield self.ask("shards", shards, batches=self.batches(shards, 2), shuffle=False)
         if "buffer_size" in self.known:
-            rows = CorpusRef(spec=_spec(CorpusSpec(documents=(14,) * FLUSH_ROWS, row_group=64)))
+            rows = corpus_of(documents=(14,) * FLUSH_ROWS, row_group=64)
             options = {"buffer_size": FLUSH_BUFFER}
             batches = 3 * FLUSH_ROWS  # one pass and a half in rows of FLUSH_WIDTH, three of pairs
             yield self.ask("flush", rows, batches=batches, batch_size=1, seq_len=FLUSH_WIDTH, options=options)
 
     def main(self) -> CorpusRef:
         """The corpus of the main pass."""
-        return _random(max(self.shape.corpus(60), self.shape.tokens * 3 + 37), val_share=0.1)
+        return random_corpus(max(self.shape.corpus(60), self.shape.tokens * 3 + 37), val_share=0.1)
 
     def exact(self, extra: int) -> CorpusRef:
         """Three whole batches and so many tokens (or whole rows, for pairs) more."""
         if self.traits.reads == "pairs":
-            return _plain((3 * self.shape.batch_size + extra) * 14, 14)
-        return _plain(3 * self.shape.tokens + extra, max(7, self.shape.seq_len))
+            return plain_corpus((3 * self.shape.batch_size + extra) * 14, 14)
+        return plain_corpus(3 * self.shape.tokens + extra, max(7, self.shape.seq_len))
 
     def batches(self, corpus: CorpusRef, passes: int) -> int:
         """Enough batches for so many passes: of tokens, role tokens and separators included, or of rows."""
@@ -227,61 +224,3 @@ class Planner:
             memory=memory,
             together=together,
         )
-
-
-def follow_up(traits: Traits, shape: Shape, scenario: Scenario, trace: Trace) -> list[Scenario]:
-    """Scenarios that only make sense once another was seen: indices, states, and what follows them."""
-    if scenario.name == "pass":
-        return [*_by_index(scenario, trace), *_states(traits, shape, scenario, trace)]
-    if scenario.name == resuming.BASE and trace.saved:
-        found = [(saved.at, saved.run, saved.ended) for saved in trace.saved]
-        last = len(trace.good)
-        return [
-            *resuming.restored(scenario, [place for place in found if place[0] < last or place[2]]),
-            *resuming.at_end_alone(scenario, found),
-            *resuming.others(scenario),
-            *resuming.topology(scenario, traits),
-        ]
-    if scenario.name.startswith("resume/") and scenario.saves:
-        return list(resuming.second(scenario, trace))
-    if scenario.name == "probe/living":
-        return list(living.longer(scenario, trace))
-    return []
-
-
-def _by_index(first: Scenario, trace: Trace) -> list[Scenario]:
-    if "__getitem__" not in trace.notes.get("methods", []):
-        return []
-    asked = {"index": (0, 1, 2, 5, 2, 1, 0), "index/alone": (5,), "index/late": tuple(range(6)) * 25}
-    return [msgspec.structs.replace(first, name=name, index=index, runs=1) for name, index in asked.items()]
-
-
-def _states(traits: Traits, shape: Shape, first: Scenario, trace: Trace) -> list[Scenario]:
-    """The uninterrupted stream with a state after every batch, where resume is promised."""
-    offered = {"state_dict", "load_state_dict"} <= set(trace.notes.get("methods", []))
-    if not offered or traits.resume in (None, "none"):
-        return []
-    if traits.targets == "paired":
-        lengths = tuple(4 + (i * 7) % 17 for i in range(10 * shape.batch_size + 3))
-        corpus = CorpusRef(spec=_spec(CorpusSpec(documents=lengths, row_group=8)))
-    else:
-        corpus = _random(min(10 * shape.tokens + 7, 40_000), row_group=2)
-    return [resuming.base(traits, first, corpus, shape.stride)]
-
-
-def _spec(spec: CorpusSpec) -> dict[str, Any]:
-    return dataclasses.asdict(spec)
-
-
-def _random(tokens: int, val_share: float = 0.0, **changes: Any) -> CorpusRef:
-    """A corpus of documents of random length; of kind permutation at most 65,521 positions."""
-    tokens = min(tokens, PRIME - 4000)
-    spec = CorpusSpec.random(tokens, mean_length=MEAN_LENGTH, val_share=val_share, **changes)
-    return CorpusRef(spec=_spec(spec))
-
-
-def _plain(tokens: int, length: int) -> CorpusRef:
-    """A corpus of exactly so many tokens, in documents of one length and a rest."""
-    tokens = min(tokens, PRIME)
-    whole, rest = divmod(tokens, length)
-    return CorpusRef(spec=_spec(CorpusSpec(documents=(length,) * whole + ((rest,) if rest else ()))))

@@ -122,9 +122,11 @@ def make_repository(folder: Path) -> None:
 
 
 def spin() -> None:
-    """Keep a core busy until killed, whichever the system chooses."""
-    while True:
-        pass
+    """Keep a core busy, whichever the system chooses, until killed or left alone by the experiment."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        for _ in range(1_000_000):
+            pass
 
 
 @contextlib.contextmanager

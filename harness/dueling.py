@@ -7,6 +7,7 @@ with identical code differ by a stable 1.8 %, two forks by 0.3 %, and only many 
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from ..suites.gating import (
     floored_ratio,
     pair_ratio,
     rounds_wanted,
+    sliced,
     slot_batches,
 )
 from ..suites.throughput import Facts
@@ -26,7 +28,7 @@ from .answers import Peak
 from .children import Child
 
 SIDES = BASE, HEAD = ("base", "head")
-LONGEST_PAIR_S = 1.5  # of turns: where single batches are slow, there are fewer turns
+LONGEST_PAIR_S = 1.0  # of turns: where single batches are slow, there are fewer turns
 FIRST_FLOOR_S = 1e-3  # of a first batch: less than that does not matter to anybody
 PEAK_FLOOR = 8 << 20  # bytes of peak memory
 START_DEADLINE_S = 60.0
@@ -72,7 +74,7 @@ class Duel:
         self, begin: Mapping[str, Callable[[], Child]], order: random.Random, deadline_s: float
     ) -> None:
         self.begin, self.order, self.deadline_s = begin, order, deadline_s
-        self.batches = 0  # in a turn; found out with the first pair
+        self.slices: list[int] = []  # batches in each slice of a turn; found out with the first pair
         self.rounds = self.most_rounds = LEAST_ROUNDS
         self.running: dict[str, Child] = {}
 
@@ -80,14 +82,14 @@ class Duel:
         """Renew both processes and let them take turns; raises :class:`Broke`."""
         try:
             facts = {side: self._start(side) for side in self._shuffled()}
-            if not self.batches:
+            if not self.slices:
                 self._fit()
             for side in self._shuffled():
-                self._ask(side, self.batches)  # what is done for the first time is not counted
+                self._ask(side, sum(self.slices))  # what is done for the first time is not counted
             turns: dict[str, list[Turn]] = {BASE: [], HEAD: []}
             for _ in range(self.rounds):
-                for side in self._shuffled():
-                    turns[side].append(msgspec.convert(self._ask(side, self.batches), Turn))
+                for side, turn in self._round().items():
+                    turns[side].append(turn)
             peaks = {side: msgspec.convert(self._ask(side, 0), Peak).grown_bytes for side in SIDES}
         except BaseException:  # one that broke, or an interruption: nobody is given time to end by itself
             for child in self.running.values():
@@ -108,6 +110,14 @@ class Duel:
     def _shuffled(self) -> Sequence[str]:
         return self.order.sample(SIDES, 2)
 
+    def _round(self) -> dict[str, Turn]:
+        """One turn of each side, slice by slice in random order."""
+        spent = {side: Turn(tokens=0, seconds=0.0) for side in SIDES}
+        for batches in self.slices:
+            for side in self._shuffled():
+                spent[side] += msgspec.convert(self._ask(side, batches), Turn)
+        return spent
+
     def _start(self, side: str) -> Facts:
         child = self.running[side] = self.begin[side]()
         answer = child.hear(START_DEADLINE_S)
@@ -121,9 +131,10 @@ class Duel:
     def _fit(self) -> None:
         """Choose the length of a turn: the longer of what the two sides need."""
         times = {side: self._ask(side, -1) for side in SIDES}
-        self.batches = max(slot_batches(each) for each in times.values())
-        batch_s = max(sum(each) / len(each) for each in times.values()) / 1e6
-        turn_s = max(1e-6, 2 * self.batches * batch_s)
+        batches = max(slot_batches(each) for each in times.values())
+        batch_us = max(statistics.fmean(each) for each in times.values())
+        self.slices = sliced(batches, batch_us)
+        turn_s = max(1e-6, 2 * batches * batch_us / 1e6)
         self.most_rounds = max(2, min(MOST_ROUNDS, int(LONGEST_PAIR_S / turn_s)))
         self.rounds = min(self.rounds, self.most_rounds)
 

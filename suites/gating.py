@@ -29,6 +29,7 @@ Verdict = Literal["fine", "regressed", "inconclusive"]
 CONFIDENCE = 0.99  # of a whole gate, both sides and all that it judges together
 SLOT_US = 10_000.0  # a turn holds this much work at least, microseconds
 LONGEST_SLOT_US = 40_000.0
+SLICE_US = 2_500.0  # a turn is taken in slices of this much work, so that noise of some ms hits both sides
 STEADY = 0.15  # spread of the work from turn to turn, as a share, below which a turn holds whole cycles
 LEAST_ROUNDS, MOST_ROUNDS = 8, 24  # turns of each process in a pair
 PAIR_ERROR = 0.01
@@ -44,6 +45,10 @@ class Turn(msgspec.Struct):
     tokens: int
     seconds: float
     waited_s: float = 0.0
+
+    def __add__(self, other: Turn) -> Turn:
+        """Both, one after the other."""
+        return Turn(self.tokens + other.tokens, self.seconds + other.seconds, self.waited_s + other.waited_s)
 
 
 class Interval(NamedTuple):
@@ -184,6 +189,17 @@ def slot_batches(batch_us: Sequence[float]) -> int:
     while size < longest and unsteadiness(batch_us, size) > STEADY:
         size *= 2
     return max(1, min(size, longest))
+
+
+def sliced(batches: int, batch_us: float) -> list[int]:
+    """The batches of a turn cut into slices of at least 2.5 ms of work, which the two sides take by turns.
+
+    >>> sliced(100, 100.0), sliced(5, 9000.0)
+    ([25, 25, 25, 25], [1, 1, 1, 1, 1])
+    """
+    most = max(1, int(batches * batch_us / SLICE_US))
+    count = max(1, min(batches, most))
+    return [(at + 1) * batches // count - at * batches // count for at in range(count)]
 
 
 def unsteadiness(batch_us: Sequence[float], size: int) -> float:

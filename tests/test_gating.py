@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from loadstone.suites.gating import (
+    SLICE_US,
     Turn,
     alpha_each,
     fewest_pairs,
@@ -18,6 +19,7 @@ from loadstone.suites.gating import (
     needed,
     pair_ratio,
     rounds_wanted,
+    sliced,
     slot_batches,
     unsteadiness,
     wealth,
@@ -167,3 +169,15 @@ def test_a_turn_holds_whole_cycles_where_there_are_any():
     assert slot_batches([300_000.0, 310_000.0]) == 1  # one batch is longer than the longest turn
     with pytest.raises(ValueError, match="no batches"):
         slot_batches([])
+
+
+@given(st.integers(1, 5000), st.floats(0.01, 1e6))
+def test_slices_make_up_a_turn_and_hold_some_work_each(batches: int, batch_us: float) -> None:
+    slices = sliced(batches, batch_us)
+    assert sum(slices) == batches
+    assert max(slices) - min(slices) <= 1
+    assert len(slices) == 1 or batches * batch_us / len(slices) >= SLICE_US
+
+
+def test_turns_add_up() -> None:
+    assert Turn(3, 0.5, 0.1) + Turn(4, 0.25, 0.2) == Turn(7, 0.75, pytest.approx(0.3))

@@ -28,7 +28,7 @@ from .answers import Peak
 from .children import Child
 
 SIDES = BASE, HEAD = ("base", "head")
-LONGEST_PAIR_S = 1.0  # of turns: where single batches are slow, there are fewer turns
+LONGEST_PAIR_S = 0.6  # of turns: where single batches are slow, there are fewer turns
 FIRST_FLOOR_S = 1e-3  # of a first batch: less than that does not matter to anybody
 PEAK_FLOOR = 8 << 20  # bytes of peak memory
 START_DEADLINE_S = 60.0

@@ -31,8 +31,8 @@ SLOT_US = 10_000.0  # a turn holds this much work at least, microseconds
 LONGEST_SLOT_US = 40_000.0
 SLICE_US = 2_500.0  # a turn is taken in slices of this much work, so that noise of some ms hits both sides
 STEADY = 0.15  # spread of the work from turn to turn, as a share, below which a turn holds whole cycles
-LEAST_ROUNDS, MOST_ROUNDS = 8, 24  # turns of each process in a pair
-PAIR_ERROR = 0.01
+LEAST_ROUNDS, MOST_ROUNDS = 6, 24  # turns of each process in a pair
+PAIR_ERROR = 0.015  # of one pair: more pairs tell more than longer ones
 LEAST_BATCHES = 4  # in a turn, unless a single one takes longer than the longest turn
 
 
@@ -131,7 +131,7 @@ def pair_ratio(base: Sequence[Turn], head: Sequence[Turn]) -> float:
 
 
 def rounds_wanted(base: Sequence[Turn], head: Sequence[Turn]) -> int:
-    """How many turns the next pair should have, so that its median is good to about 1 %.
+    """How many turns the next pair should have, so that its median is good to about 1.5 %.
 
     On a quiet machine few do; on a busy one more turns cost less than more pairs.
     """

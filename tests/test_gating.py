@@ -158,7 +158,8 @@ def test_a_pair_is_judged_by_its_middle_turn():
 def test_a_busy_machine_gets_more_turns_in_a_pair():
     base = [Turn(100, 1.0)] * 8
     assert rounds_wanted(base, base) == LEAST_ROUNDS
-    assert rounds_wanted(base, [Turn(100, one) for one in (1.0, 1.2, 0.8, 1.3, 0.9, 1.1, 1.0, 0.7)]) == MOST_ROUNDS
+    head = [Turn(100, one) for one in (1.0, 1.2, 0.8, 1.3, 0.9, 1.1, 1.0, 0.7)]
+    assert rounds_wanted(base, head) == MOST_ROUNDS
 
 
 def test_a_turn_holds_whole_cycles_where_there_are_any():

@@ -62,7 +62,7 @@ def _table(rows: list[GateRow], *, wide: bool) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("")
     table.add_column("Loader", overflow="fold", min_width=14)
-    table.add_column("What", no_wrap=True)
+    table.add_column("What")
     table.add_column("Worse by %", no_wrap=True, justify="right")
     table.add_column("Limit", no_wrap=True, justify="right")
     for side in ("Base", "Head") if wide else ():

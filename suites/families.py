@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from . import (
     accounting,
-    advance,
     aliasing,
     contract,
     conversations,
@@ -39,7 +38,7 @@ from . import (
 from .checks import FAMILIES, REGISTER, Check, judge, matches
 
 MODULES = (
-    shift, advance, contract, packing, shapes, coverage, rows, parts, endings, repeats, windows, accounting,
+    shift, contract, packing, shapes, coverage, rows, parts, endings, repeats, windows, accounting,
     determinism, epochs, shuffling, resume, lookahead, ranks, shards, workers,
     masks, pairs, supervision, conversations, documents, positions, aliasing, lifetime, residue, living,
     learning, transfer,

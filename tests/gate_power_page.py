@@ -38,7 +38,7 @@ class Cell:
 
 
 CELLS = (
-    Cell("A/A quiet", 0.0, "quiet", 34, 60.0),
+    Cell("A/A quiet", 0.0, "quiet", 54, 60.0),
     Cell("A/A one core busy", 0.0, "one core busy", 12, 60.0),
     Cell("A/A both cores busy", 0.0, "both cores busy", 12, 60.0),
     Cell("5 % quiet, 20 s", 0.05, "quiet", 22, 20.0),

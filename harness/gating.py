@@ -93,7 +93,7 @@ class Gating:
             except Exception as error:
                 if name == HEAD or not isinstance(error, (SubjectError, side.nothing)):
                     raise
-                reason = f"not comparable: {side.title} cannot load it: {str(error).rstrip('.')}"
+                reason = f"not comparable: {side.title} cannot load it: {error}"
                 self.rows.append(row(ref.name, "speed", "not_comparable", reason))
                 return None
         return Contest(ref.name, opened, self.limits[ref.name], told.waivers)

@@ -20,7 +20,7 @@ from .conversations import START, ConversationFiles, Place
 from .joined_tokens import JoinedTokens
 from .memory import BatchMemory
 from .saved_state import State, binding, unbind
-from .windows import to_device
+from .windows import side_of, to_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,19 +87,14 @@ class ConversationStream:
         self._given["supervised"] += int(np.count_nonzero(targets[1:] != IGNORE_INDEX))
         offset = self._stream.offset - int(piece.starts[at])
         self._position = {"epoch": piece.epoch, "place": list(piece.places[at]), "offset": offset}
-        return self._batch(x, 0), self._batch(y, 1)
+        seq_len, device = self._config.seq_len, self._config.device
+        return to_device(side_of(x, seq_len, 0), device), to_device(side_of(y, seq_len, 1), device)
 
     def _count(self, piece: Piece, begun: int) -> None:
         """Note how many conversations of a piece were begun."""
         self._given["conversations"] += begun - self._counted
         self._given["truncated_tokens"] += int(piece.cuts[self._counted : begun].sum())
         self._counted = begun
-
-    def _batch(self, flat: torch.Tensor, first: int) -> torch.Tensor:
-        """One side, (B, T), from its first token on, on the device that was asked for."""
-        config = self._config
-        side = flat.as_strided((config.batch_size, config.seq_len), (config.seq_len, 1), first)
-        return to_device(side, config.device)
 
     def _open(self, position: Mapping[str, Any]) -> JoinedTokens[Piece]:
         pieces = self._pieces(int(position["epoch"]), Place(*position["place"]))

@@ -60,4 +60,4 @@ class Piece:
 
     def find(self, offset: int) -> int:
         """Which of its conversations holds a token."""
-        return int(np.searchsorted(self.starts, offset, "right")) - 1
+        return int(self.starts.searchsorted(offset, "right")) - 1

@@ -159,15 +159,12 @@ class ShuffleBuffer:
 
     def _come_in(self, rows: list[pa.Array[Any]]) -> tuple[list[pa.Array[Any]], Numbers]:
         """What is held, and the row groups that come in behind it; with the numbers of all rows."""
-        start = self._cursor
-        while self._cursor < self._order.total and (
-            self._cursor == start or self._cursor - start < self._size
-        ):
+        start, there = self._cursor, list(rows)
+        while self._cursor < min(self._order.total, start + max(1, self._size)):
             group, first = self._order.find(self._cursor)
-            incoming = self._source.rows(group)[first:]
-            self._cursor += len(incoming)
-            rows = [*rows, incoming]
-        return rows, np.append(self._held, np.arange(start, self._cursor))
+            there.append(self._source.rows(group)[first:])
+            self._cursor += len(there[-1])
+        return there, np.append(self._held, np.arange(start, self._cursor))
 
     def _draw(self, rows: int) -> tuple[Numbers, Numbers]:
         """Places of those that leave, in the order they are given, and of those that stay."""

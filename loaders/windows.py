@@ -140,9 +140,13 @@ def shifted_views(flat: torch.Tensor, seq_len: int, device: str) -> Pair:
     The buffer goes to the device in one copy.
     """
     flat = to_device(flat, device)
-    shape, strides = ((len(flat) - 1) // seq_len, seq_len), (seq_len, 1)
-    # Slices that are then viewed would be four calls instead of two, each dearer than a row.
-    return flat.as_strided(shape, strides, 0), flat.as_strided(shape, strides, 1)
+    return side_of(flat, seq_len, 0), side_of(flat, seq_len, 1)
+
+
+def side_of(flat: torch.Tensor, seq_len: int, first: int) -> torch.Tensor:
+    """The rows, (rows, T), of a flat buffer (rows*T+1,), from its first token on (0) or its second (1)."""
+    # One call; a slice that is then viewed would be two, each dearer than copying a row.
+    return flat.as_strided(((len(flat) - 1) // seq_len, seq_len), (seq_len, 1), first)
 
 
 def to_device(tensor: torch.Tensor, device: str) -> torch.Tensor:

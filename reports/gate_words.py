@@ -49,18 +49,22 @@ def gate_headline(document: Document) -> str:
     worst = [row for row in rows if row.outcome == "regressed"]
     if worst:
         more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
-        return f"{before}{one_line(worst[0].subject, 80)} regressed: {one_line(worst[0].reason, 300)}{more}."
+        return f"{before}{one_line(worst[0].subject, 80)} regressed: {_because(worst[0])}{more}."
     undecided = [row for row in rows if row.outcome in _OPEN]
     if undecided:
         first = undecided[0]
         said = {"inconclusive": "is inconclusive", "not_comparable": "cannot be compared"}[first.outcome]
-        reason = one_line(first.reason, 300).removeprefix("not comparable: ")
         more = f" (and {len(undecided) - 1} more)" if len(undecided) > 1 else ""
-        return f"{before}{one_line(first.subject, 80)} {said}: {reason}{more}."
+        return f"{before}{one_line(first.subject, 80)} {said}: {_because(first)}{more}."
     names = {row.subject for row in rows if row.outcome in ("fine", "waived")}
     if not names:
         return f"{before}Nothing was judged."
     return f"{before}Nothing regressed in {len(names)} loader{'s' * (len(names) > 1)}."
+
+
+def _because(row: GateRow) -> str:
+    """The reason of a row as the end of a sentence, whose full stop is still to come."""
+    return one_line(row.reason, 300).removeprefix("not comparable: ").rstrip(".")
 
 
 def gate_exit(document: Document) -> str:

@@ -32,7 +32,7 @@ LONGEST_SLOT_US = 40_000.0
 SLICE_US = 2_500.0  # a turn is taken in slices of this much work, so that noise of some ms hits both sides
 STEADY = 0.15  # spread of the work from turn to turn, as a share, below which a turn holds whole cycles
 LEAST_ROUNDS, MOST_ROUNDS = 6, 24  # turns of each process in a pair
-PAIR_ERROR = 0.015  # of one pair: more pairs tell more than longer ones
+PAIR_ERROR = 0.015  # of one pair's median; once it is this good, more pairs tell more than longer ones
 LEAST_BATCHES = 4  # in a turn, unless a single one takes longer than the longest turn
 
 
@@ -133,7 +133,7 @@ def pair_ratio(base: Sequence[Turn], head: Sequence[Turn]) -> float:
 def rounds_wanted(base: Sequence[Turn], head: Sequence[Turn]) -> int:
     """How many turns the next pair should have, so that its median is good to about 1.5 %.
 
-    On a quiet machine few do; on a busy one more turns cost less than more pairs.
+    On a quiet machine few do; on a busy one some more turns cost less than more pairs.
     """
     ratios = sorted(pair_ratio([one], [other]) for one, other in zip(base, head, strict=True))
     middle = statistics.median(ratios)
@@ -197,8 +197,7 @@ def sliced(batches: int, batch_us: float) -> list[int]:
     >>> sliced(100, 100.0), sliced(5, 9000.0)
     ([25, 25, 25, 25], [1, 1, 1, 1, 1])
     """
-    most = max(1, int(batches * batch_us / SLICE_US))
-    count = max(1, min(batches, most))
+    count = max(1, min(batches, int(batches * batch_us / SLICE_US)))
     return [(at + 1) * batches // count - at * batches // count for at in range(count)]
 
 

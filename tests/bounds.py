@@ -1,6 +1,6 @@
 """What bounds a batch: loops that leave out most of a loader's work, beside the loaders, in the same rounds.
 
-    python tests/bounds.py [--effort thorough]      # prints docs/bounds.md; wants a quiet machine
+    python tests/bounds.py [--effort thorough]      # prints a table; wants a quiet machine
 
 A loader cannot be faster than the part of its work that such a loop is left with. Their batches are
 not batches, so these are no loaders: the checks would void each.
@@ -44,6 +44,7 @@ def read(corpus: Any, config: Any) -> Any:
 def blocks(corpus: Any, config: Any) -> Any:
     """Raw ids permuted within blocks of documents: nothing is carried over, no BOS, no place to resume at."""
     import pyarrow.parquet as pq
+    from loadstone.loaders.windows import shifted_views
 
     rng, need = np.random.default_rng(config.seed), config.batch_size * config.seq_len + 1
     while True:
@@ -59,7 +60,7 @@ def blocks(corpus: Any, config: Any) -> Any:
                 rest = np.concatenate([rest, *(ids[cuts[i] : cuts[i + 1]] for i in order)])
                 for start in range(0, len(rest) - need + 1, need - 1):
                     flat = torch.from_numpy(rest[start : start + need].astype(np.int64))
-                    yield flat[:-1].view(-1, config.seq_len), flat[1:].view(-1, config.seq_len)
+                    yield shifted_views(flat, config.seq_len, "cpu")
                 rest = rest[(len(rest) - 1) // (need - 1) * (need - 1) :]
 
 
@@ -75,7 +76,7 @@ ROWS = {
 
 
 def main() -> None:
-    """Print the page."""
+    """Print the table: share of the copy limit, and microseconds a batch with their interval."""
     from loadstone.harness.inquiry import Inquiry
     from loadstone.harness.launch import Launcher
     from loadstone.harness.machine import describe_machine
@@ -96,8 +97,9 @@ def main() -> None:
         corpus = write_text_corpus(launcher.folder / "text", settings.spent.characters)
         measurer = Measurer(launcher, corpus, settings)
         tables = [measurer.throughput(opened, shape) for shape in SHAPES]
-    print(__doc__.split("\n", 1)[0])
     print(", ".join(f"{name} {value}" for name, value in describe_machine().identity.items()))
+    print("| what | " + " | ".join(f"{b} x {t}: of limit | us a batch" for b, t in SHAPES) + " | rounds |")
+    print("| --- " * (2 + 2 * len(SHAPES)) + "|")
     for ref, words in zip(refs, ROWS.values(), strict=True):
         rows = [table[ref.name][0] for table in tables]
         told = [

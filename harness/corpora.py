@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from ..loaders.corpus import Corpus
-from ..loaders.corpus_writer import CorpusSpec, write_corpus, write_sparse
+from ..loaders.corpus_writer import CorpusSpec, write_corpus
+from ..loaders.sparse_corpus import write_sparse
 from ..suites.scenario import CorpusRef
 
 LARGE = 1 << 26  # bytes; of a larger file only size and time of change are compared

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import UsageError
-from ..loaders.corpus_writer import CorpusSpec, write_corpus, write_sparse
+from ..loaders.corpus_writer import CorpusSpec, write_corpus
+from ..loaders.sparse_corpus import write_sparse
 
 
 def write(folder: Path, tokens: int, kind: str, seed: int, separators: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Writing counting corpora: in every format, or huge and sparse.
+"""Writing counting corpora in every format.
 
 All formats of one folder hold the same documents at the same positions. Variants (document
 lengths, separators, shards, validation split) are fields of :class:`CorpusSpec`.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +33,10 @@ __all__ = [
     "turn_cuts",
     "write_conversations",
     "write_corpus",
-    "write_sparse",
     "write_text_corpus",
 ]
 
 KINDS = {"permutation": PRIME, "keyed": 2**31, "markov": 2**20}  # positions of each kind, at most
-PLACE = 64  # tokens: three name a position, and windows that begin or end within a place hold fewer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,40 +225,3 @@ def turn_cuts(index: int, length: int) -> list[tuple[str, int, int]]:
         roles.insert(0, "system")
     edges = np.linspace(0, length, len(roles) + 1).astype(int).tolist()
     return list(zip(roles, edges[:-1], edges[1:], strict=True))
-
-
-def write_sparse(folder: Path, positions: int, window: int = 4096, every: int = 0) -> Corpus:
-    """A huge uint16 token file that is mostly holes, written only where an offset could wrap.
-
-    Written are ``window`` tokens on both sides of the start, the end, and every power of two from
-    2**29 tokens on: a few hundred KiB of disk whatever the length. With ``every``, ``PLACE`` tokens
-    are written at each multiple of so many tokens too, so that long random windows meet some.
-
-    Raises:
-        UsageError: more positions than the formula can tell apart (65521 squared).
-    """
-    if not 0 < positions <= PRIME**2:
-        raise UsageError(f"a sparse corpus names 1 to {PRIME**2} positions, not {positions}.")
-    names = numbering("sparse", 0)
-    edges = [0, *(1 << power for power in range(29, 33) if 1 << power < positions), positions]
-    runs = [(max(0, edge - window), min(positions, edge + window)) for edge in edges]
-    starts = np.arange(0, positions - PLACE, every) if every else np.zeros(0, np.int64)
-    places = names.ids(starts[:, None] + np.arange(PLACE)).astype("<u2")  # in one go: there are ten thousands
-    open_folder(folder)
-    with (folder / "train.bin").open("wb") as out:
-        for low, place in zip(starts.tolist(), places, strict=True):
-            os.pwrite(out.fileno(), place.data, low * 2)
-        for low, high in runs:
-            os.pwrite(out.fileno(), names.ids(np.arange(low, high)).astype("<u2").data, low * 2)
-    return finish(
-        folder,
-        Manifest(
-            name=f"counting-sparse-{positions}",
-            kind="sparse",
-            vocab_size=65536,
-            special=tokenizer.specials(PRIME),
-            num_tokens={"train": positions},
-            token_files={"train": "train.bin"},
-            fingerprint=f"sparse-{positions}",
-        ),
-    )

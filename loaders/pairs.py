@@ -16,7 +16,7 @@ from .joined_tokens import special_id
 from .passes import Pass, PassLoader
 from .row_groups import RowGroups, one_array
 from .saved_state import State, binding
-from .shuffle_buffer import START, ShuffleBuffer, Turn, pass_order
+from .shuffle_buffer import ORDER_VERSION, START, ShuffleBuffer, Turn, pass_order
 from .windows import to_device
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class PairLoader(PassLoader):
             "parquet_stream", corpus, config,
             seed=config.seed, shuffle=config.shuffle, buffer_size=buffer_size,
             columns=list(PairSource.COLUMNS), rows=sum(self.source.counts),
-            row_groups=len(self.source.counts),
+            row_groups=len(self.source.counts), order_version=ORDER_VERSION,
         )  # fmt: skip
         super().__init__(bound, config.epoch)
 

@@ -17,7 +17,7 @@ from .memory import BatchMemory
 from .pairs import PairLoader
 from .passes import Pass, PassLoader
 from .saved_state import State, binding
-from .shuffle_buffer import START, ShuffleBuffer, pass_order
+from .shuffle_buffer import ORDER_VERSION, START, ShuffleBuffer, pass_order
 from .windows import shifted_views
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class DocumentLoader(PassLoader):
             "parquet_stream", corpus, config,
             seed=config.seed, shuffle=config.shuffle, buffer_size=buffer_size,
             columns=[self.source.column], rows=sum(self.source.counts),
-            row_groups=len(self.source.counts),
+            row_groups=len(self.source.counts), order_version=ORDER_VERSION,
         )  # fmt: skip
         super().__init__(bound, config.epoch)
 

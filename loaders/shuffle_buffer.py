@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     Numbers = npt.NDArray[np.int64]
 
+# Part of what a saved state is bound to: the same place holds other rows once a turn takes in, draws or
+# gives rows by another rule. Count it up with such a change.
+ORDER_VERSION = 2
 START: dict[str, Any] = {"turn": 0, "cursor": 0, "held": [], "taken": 0}
 
 

@@ -18,17 +18,19 @@ from .digest import (
     exit_meaning,
     families,
     headline,
-    memory_words,
     one_line,
-    page_cache_words,
     plain,
     row,
+)
+from .html_measured import feeding_section, memory_section, scaling_section, speed_section, ways_section
+from .measured_words import (
+    memory_words,
+    page_cache_words,
     survivor_words,
     transfer_reason,
     transfer_words,
     under_limit_words,
 )
-from .html_measured import feeding_section, memory_section, scaling_section, speed_section, ways_section
 from .units import count, interval, microseconds, percent, quantity, seconds, shape
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from .digest import EXITS, command, memory_words, one_line, plain
+from .digest import EXITS, command, one_line, plain
 from .document import Document, Finding, GateRow, Memory, Subject, Throughput, Transfer, write_beside
+from .measured_words import memory_words
 from .units import interval, rate, shape
 
 if TYPE_CHECKING:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from .digest import (
-    SIGNS,
+from .digest import SIGNS
+from .document import Document, Subject, Transfer
+from .feeding import HEAD, NOTE, RATES_NOTE, feeding_rows, feeds_head, feeds_rows
+from .markdown_text import as_table, code, escape
+from .measured_words import (
     memory_words,
     page_cache_words,
     survivor_words,
@@ -11,9 +14,6 @@ from .digest import (
     transfer_words,
     under_limit_words,
 )
-from .document import Document, Subject, Transfer
-from .feeding import HEAD, NOTE, RATES_NOTE, feeding_rows, feeds_head, feeds_rows
-from .markdown_text import as_table, code, escape
 from .scaling import NOTE as SCALING_NOTE
 from .scaling import by_axis, cells, heading, reasons, table_head
 from .transfer import HEAD as WAYS_HEAD

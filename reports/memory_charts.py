@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .digest import memory_words
 from .drawing import BLUE, GREEN, INK, PURPLE, RED, table, themed, to_svg
+from .measured_words import memory_words
 from .units import quantity
 
 if TYPE_CHECKING:

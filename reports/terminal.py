@@ -10,20 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from .answers import sentence
-from .digest import (
-    SIGNS,
-    exit_meaning,
-    headline,
+from .digest import SIGNS, exit_meaning, headline, one_line
+from .document import Document, Subject, Throughput
+from .feeding import feeds_notes
+from .feeding_table import print_feeding
+from .measured_words import (
     memory_words,
-    one_line,
     page_cache_words,
     transfer_reason,
     transfer_words,
     under_limit_words,
 )
-from .document import Document, Subject, Throughput
-from .feeding import feeds_notes
-from .feeding_table import print_feeding
 from .progress import Progress
 from .scaling import scaling_notes
 from .terminal_findings import STYLES, indented, print_findings, sign

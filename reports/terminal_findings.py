@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
-from .digest import SIGNS, memory_words, one_line, survivor_words
+from .digest import SIGNS, one_line
+from .measured_words import memory_words, survivor_words
 from .units import shape
 
 if TYPE_CHECKING:

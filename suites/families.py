@@ -1,4 +1,4 @@
-"""All families of judges: importing this module fills the register."""
+"""All families of judges: importing this module fills the register, in the order of ``MODULES``."""
 
 from __future__ import annotations
 
@@ -43,5 +43,11 @@ MODULES = (
     masks, pairs, supervision, conversations, documents, positions, aliasing, lifetime, residue, living,
     learning, transfer,
 )  # fmt: skip
+
+# Judges enter as they are imported, which follows who imports whom; a reader wants the main things first.
+_PLACE = {module.__name__: place for place, module in enumerate(MODULES)}
+_ordered = sorted(REGISTER.items(), key=lambda entry: _PLACE[entry[1].judge.__module__])
+REGISTER.clear()
+REGISTER.update(_ordered)
 
 __all__ = ["FAMILIES", "MODULES", "REGISTER", "Check", "judge", "matches"]

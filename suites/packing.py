@@ -7,7 +7,7 @@ import numpy as np
 from .checks import Opinion, bad, check, ok, skip
 from .evidence import Evidence
 from .observe import shift
-from .shift import in_vocabulary, legal
+from .successors import in_vocabulary, legal
 
 
 @check(

@@ -8,7 +8,7 @@ from ..loaders.traits import INTEGER_DTYPES
 from .checks import Opinion, bad, check, ok, skip
 from .evidence import Evidence, Missing
 from .scenarios import KEEP_LAST
-from .shift import in_vocabulary
+from .successors import in_vocabulary
 from .trace import Recorded, Tensor
 
 SHAPED = ("pass", "one", "val", "keep-last", *KEEP_LAST, "exact-1", "exact+0", "exact+1", "exact+2")

@@ -193,7 +193,7 @@ class Bench:
             "high": row.high, "pairs": row.pairs, "seconds": row.seconds, "reason": row.reason,
             "whole_s": time.monotonic() - began, "base": summary(row.samples_base),
             "head": summary(row.samples_head), "load_1min": os.getloadavg()[0],
-            "machine": self.machine, "sliced": True,
+            "machine": self.machine,
         }  # fmt: skip
 
 

@@ -90,12 +90,11 @@ def page(entries: Sequence[Entry]) -> str:
 def _alarms(entries: Sequence[Entry]) -> str:
     """Of identical loaders, over all conditions."""
     alike = [e for cell in CELLS if not cell.slower for e in entries if e["cell"] == cell.name]
-    same, sliced = [e["outcome"] for e in alike], sum(e.get("sliced", False) for e in alike)
+    same = [e["outcome"] for e in alike]
     wrong, unsure = same.count("regressed"), same.count("inconclusive")
     at_most = bounds(wrong, len(same), "called regressed")
     return (
-        f"Called regressed with nothing changed: {wrong} of {len(same)} ({at_most}); inconclusive: {unsure}. "
-        f"{sliced} of them took their turns in slices, as the gate does now, the others turn by turn."
+        f"Called regressed with nothing changed: {wrong} of {len(same)} ({at_most}); inconclusive: {unsure}."
     )
 
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loadstone.errors import DataError, UsageError
 from loadstone.loaders.corpus import Corpus
-from loadstone.loaders.corpus_writer import CorpusSpec, write_corpus, write_sparse, write_text_corpus
+from loadstone.loaders.corpus_writer import CorpusSpec, write_corpus, write_text_corpus
 from loadstone.loaders.counting import UNKNOWN
+from loadstone.loaders.sparse_corpus import write_sparse
 
 ONE = CorpusSpec(documents=(100,))
 SHARDS = CorpusSpec(documents=(0, 1, 7, 8, 9, 10, 17) * 4, shards=11, row_group=2, seed=3)

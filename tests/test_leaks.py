@@ -19,8 +19,8 @@ from loadstone.harness.settings import Settings
 from loadstone.harness.subjects import find
 from loadstone.loaders.corpus import Corpus
 from loadstone.loaders.library_text import write_text_corpus
-from loadstone.reports.digest import survivor_words
 from loadstone.reports.document import MemorySeries, UnderLimit
+from loadstone.reports.measured_words import survivor_words
 from loadstone.suites.counts import add_counts, judge_counts
 from loadstone.suites.memory import judge_memory
 

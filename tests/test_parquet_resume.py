@@ -217,6 +217,14 @@ def test_a_state_of_another_corpus_is_refused(corpus: Corpus, tmp_path: Path) ->
         restored(other, MODES["documents"], state)
 
 
+@pytest.mark.parametrize("mode", ["documents", "pairs"])
+def test_a_state_from_before_the_order_of_rows_changed_is_refused(corpus: Corpus, mode: str) -> None:
+    state = after(corpus, MODES[mode], 2)
+    del state["bound"]["order_version"]
+    with pytest.raises(ValueError, match="order_version was None and is 2 here"):
+        restored(corpus, MODES[mode], state)
+
+
 @pytest.mark.parametrize("state", [{}, {"epoch": 3}, None])
 def test_what_is_no_state_is_refused(corpus: Corpus, state: Any) -> None:
     with pytest.raises(ValueError, match="this is no state of parquet_stream"):

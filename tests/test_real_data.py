@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from loadstone.errors import DataError, UsageError
-from loadstone.loaders.corpus_writer import CorpusSpec, write_corpus, write_sparse
+from loadstone.loaders.corpus_writer import CorpusSpec, write_corpus
 from loadstone.loaders.library_text import library_text
 from loadstone.loaders.real_data import open_data, require_window
+from loadstone.loaders.sparse_corpus import write_sparse
 from loadstone.loaders.tokenizer import SPECIAL_NAMES, bpe_encoding
 
 IDS = np.arange(100, 612)

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 import sample_documents as samples
 from loadstone.errors import UsageError
-from loadstone.reports import digest, writer
+from loadstone.reports import digest, measured_words, writer
 from loadstone.reports.document import Subject, load
 from loadstone.reports.html import render_html
 from loadstone.reports.markdown import render_markdown
@@ -94,9 +94,9 @@ def test_the_command_that_repeats_it():
 
 
 def test_page_cache_is_told_from_a_leak():
-    assert "not a leak" in digest.page_cache_words(samples.clean(cache=289_000_000))
-    assert digest.page_cache_words(samples.clean(cache=900_000)) == ""
-    assert digest.page_cache_words(samples.leaking()) == ""
+    assert "not a leak" in measured_words.page_cache_words(samples.clean(cache=289_000_000))
+    assert measured_words.page_cache_words(samples.clean(cache=900_000)) == ""
+    assert measured_words.page_cache_words(samples.leaking()) == ""
 
 
 def test_foreign_text_is_tamed():

@@ -101,7 +101,7 @@ def test_maps_live_as_long_as_they_say(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def huge(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    from loadstone.loaders.corpus_writer import write_sparse
+    from loadstone.loaders.sparse_corpus import write_sparse
 
     return write_sparse(tmp_path_factory.mktemp("huge"), HUGE)
 

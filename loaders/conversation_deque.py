@@ -49,7 +49,7 @@ class ConversationStream:
         self._files = ConversationFiles(
             corpus.conversation_files(config.split), config.rank, config.world_size
         )
-        self._template = ChatTemplate(corpus, max_tokens)
+        self._template, self._max_tokens = ChatTemplate(corpus, max_tokens), max_tokens
         self._token_cache = token_cache
         self._cache: Piece | None = None
         self._given = {"batches": 0, "tokens": 0, "supervised": 0, "conversations": 0, "truncated_tokens": 0}
@@ -92,8 +92,11 @@ class ConversationStream:
 
     def _count(self, piece: Piece, begun: int) -> None:
         """Note how many conversations of a piece were begun."""
+        if begun == self._counted:
+            return
         self._given["conversations"] += begun - self._counted
-        self._given["truncated_tokens"] += int(piece.cuts[self._counted : begun].sum())
+        if self._max_tokens:
+            self._given["truncated_tokens"] += int(piece.cuts[self._counted : begun].sum())
         self._counted = begun
 
     def _open(self, position: Mapping[str, Any]) -> JoinedTokens[Piece]:

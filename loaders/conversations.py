@@ -81,12 +81,12 @@ class ConversationFiles:
                 yield place, self._messages(place, item)
 
     def _all(self, start: Place) -> Iterator[Item]:
+        number = start.number
         for file in range(start.file, len(self.paths)):
-            if file > start.file:
-                start = Place(file=file, number=start.number)
+            first = start if file == start.file else Place(file=file, number=number)
             items = _rows if self.paths[file].suffix == ".parquet" else self._lines
-            for place, item in items(self.paths[file], start):
-                start = place._replace(number=place.number + 1)
+            for place, item in items(self.paths[file], first):
+                number = place.number + 1
                 yield place, item
 
     def _lines(self, path: Path, start: Place) -> Iterator[Item]:

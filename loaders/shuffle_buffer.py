@@ -1,10 +1,11 @@
 """The order of the rows of one pass, and the bounded buffer they are shuffled through.
 
-A pass is a number of turns. In each a row group comes in, as many rows leave as the buffer has no room
-for, drawn from those held and those that came, and in the last turn all that are left leave. A turn moves
-every row that is held, so where row groups are small as many of them come in at once as make up a buffer:
-a row is then moved about twice, however small they are. Rows stay in Arrow arrays and are moved by
-Arrow, many at a time: a loop in Python that stops at every row costs more than all of the copying.
+A pass is a number of turns. In each a row group comes in, or as many small ones as make up a buffer. Half of
+the rows that came, drawn at random, are held for the next turn, or as many as the buffer has room for; the
+others leave, mixed with those held from the turn before. So a row is moved once and a half, however small
+the row groups are, and further, on average, than by a shuffle of one bufferful after another. Rows stay in
+Arrow arrays and are moved by Arrow, many at a time: a loop in Python that stops at every row costs more
+than all of the copying.
 """
 
 from __future__ import annotations
@@ -112,8 +113,7 @@ class Turn:
 class ShuffleBuffer:
     """The rows of a pass, each once, shuffled through a buffer of ``size`` of them (0: left in their order).
 
-    Iterating gives the turns, from the one on in which ``state`` stands, and that one whole. What comes in
-    is mixed as a whole with what is held, so rows move no less far than ``size`` lets them. At most
+    Iterating gives the turns, from the one on in which ``state`` stands, and that one whole. At most
     ``size`` rows are held, and as many or one row group come in.
 
     Args:
@@ -140,11 +140,8 @@ class ShuffleBuffer:
         while self._cursor < self._order.total or len(self._held):
             number, cursor, held = self._turn, self._cursor, self._held
             rows, numbers = self._come_in(rows)
-            leaving, staying = self._draw(len(numbers))
+            leaving, staying = self._draw(len(held), len(numbers) - len(held))
             self._turn += 1
-            if not len(leaving):  # the buffer fills
-                self._held = numbers
-                continue
             given, rows = self._part(rows, leaving, staying)
             self._held = numbers[staying]
             yield Turn(given, len(leaving), number, cursor, held)
@@ -169,14 +166,15 @@ class ShuffleBuffer:
             self._cursor += len(there[-1])
         return there, np.append(self._held, np.arange(start, self._cursor))
 
-    def _draw(self, rows: int) -> tuple[Numbers, Numbers]:
+    def _draw(self, held: int, came: int) -> tuple[Numbers, Numbers]:
         """Places of those that leave, in the order they are given, and of those that stay."""
         if not self._size:
-            return np.arange(rows), np.arange(0)
-        leaving = rows if self._cursor == self._order.total else max(0, rows - self._size)
+            return np.arange(came), np.arange(0)
+        staying = 0 if self._cursor == self._order.total else min(self._size, came // 2)
         # Counted from 1: trailing zeros would make this the seed of the row groups' order.
-        places = np.random.default_rng([*self._seed, 1 + self._turn]).permutation(rows)
-        return places[:leaving], places[leaving:]
+        rng = np.random.default_rng([*self._seed, 1 + self._turn])
+        drawn = held + rng.permutation(came)
+        return rng.permutation(np.append(np.arange(held), drawn[staying:])), drawn[:staying]
 
     def _fetch(self, numbers: Numbers) -> list[pa.Array[Any]]:
         """Rows by their numbers, in that order; each row group is read once."""

@@ -146,7 +146,7 @@ def shifted_views(flat: torch.Tensor, seq_len: int, device: str) -> Pair:
 def side_of(flat: torch.Tensor, seq_len: int, first: int) -> torch.Tensor:
     """The rows, (rows, T), of a flat buffer (rows*T+1,), from its first token on (0) or its second (1)."""
     # One call; a slice that is then viewed would be two, each dearer than copying a row.
-    return flat.as_strided(((len(flat) - 1) // seq_len, seq_len), (seq_len, 1), first)
+    return flat.as_strided(((flat.numel() - 1) // seq_len, seq_len), (seq_len, 1), first)
 
 
 def to_device(tensor: torch.Tensor, device: str) -> torch.Tensor:

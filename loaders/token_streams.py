@@ -20,6 +20,11 @@ from .windows import Pair, ReadableTokens, Tokens, draw_starts, random_windows, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import numpy.typing as npt
+
+    Starts = npt.NDArray[np.int64]
+
+STARTS_AHEAD = 1024  # a call of the generator costs a quarter of a batch of 12 x 1024, drawn for many nothing
 ORDER = Option(
     "windows",
     "windows: random starts, drawn with replacement, without end; sequential: the source once a pass",
@@ -87,7 +92,14 @@ class RandomWindows:
     def set_epoch(self, epoch: int) -> None:
         """Seed the draws anew; the very next batch, of a running iterator too, is the epoch's first."""
         self._epoch = epoch
-        self._rng = np.random.default_rng([self._config.seed, epoch, self._config.rank])
+        self._starts = self._draws(np.random.default_rng([self._config.seed, epoch, self._config.rank]))
+
+    def _draws(self, rng: np.random.Generator) -> Iterator[Starts]:
+        """The starts of batch after batch, int64 (B,) each; the same numbers as if drawn for each alone."""
+        config, ahead = self._config, max(1, STARTS_AHEAD // self._config.batch_size)
+        while True:
+            drawn = draw_starts(rng, self.source.num_tokens, config.seq_len, ahead * config.batch_size)
+            yield from drawn.reshape(ahead, config.batch_size)
 
     def __iter__(self) -> Iterator[Pair]:
         if self._config.split == "val":
@@ -101,9 +113,8 @@ class RandomWindows:
             yield batch
 
     def _cut(self) -> Pair:
-        config = self._config
-        starts = draw_starts(self._rng, self.source.num_tokens, config.seq_len, config.batch_size)
-        return random_windows(self.source.tokens(), starts, config.seq_len, config.device, self._memory)
+        seq_len, device = self._config.seq_len, self._config.device
+        return random_windows(self.source.tokens(), next(self._starts), seq_len, device, self._memory)
 
     def stats(self) -> dict[str, int]:
         """The epoch last set, and batches and tokens given since the start."""

@@ -62,19 +62,22 @@ class ChatTemplate:
         Raises:
             DataError: no messages, an unknown role, or content that is missing or no text.
         """
-        ids, lengths, flags = [self._bos], [1], [False]
+        # An array of C's unsigned int takes a list in at half of what NumPy needs for it.
+        ids, learnt = array("I", [self._bos]), []
         for role, content in check_messages(messages, where):
             start, end = self._turns[role]
-            body = self._encode(content)
             ids.append(start)
-            ids += body
+            first = len(ids)
+            ids.fromlist(self._encode(content))
             ids.append(end)
-            lengths += (1, len(body) + 1)  # the start token, then the content with its end
-            flags += (False, role == SUPERVISED)
-        mask = np.repeat(np.array(flags), lengths)
-        limit = self._max_tokens or len(ids)
-        # By way of an array of C's unsigned int, which takes a list in at half of what NumPy needs for it.
-        return (np.array(array("I", ids[:limit]), self.dtype), mask[:limit]), max(0, len(ids) - limit)
+            if role == SUPERVISED:
+                learnt.append(slice(first, len(ids)))
+        whole = np.frombuffer(ids, np.uintc)
+        mask = np.zeros(len(whole), np.bool_)
+        for turn in learnt:
+            mask[turn] = True
+        limit = self._max_tokens or len(whole)
+        return (whole[:limit].astype(self.dtype), mask[:limit]), max(0, len(whole) - limit)
 
 
 def check_messages(messages: Any, where: str) -> list[tuple[str, str]]:

@@ -58,6 +58,7 @@ class ConversationFiles:
         for path in self.paths:
             if not path.is_file():
                 raise DataError(f"{path} does not exist.")
+        self._units = [f"{path}, {'row' if path.suffix == '.parquet' else 'line'}" for path in self.paths]
 
     @property
     def nbytes(self) -> int:
@@ -66,9 +67,8 @@ class ConversationFiles:
 
     def where(self, place: Place) -> str:
         """The file and line or row of a place, for messages."""
-        path = self.paths[place.file]
-        at = f"row {place.position}" if path.suffix == ".parquet" else f"line {place.line}"
-        return f"{path}, {at}"
+        unit = self._units[place.file]
+        return f"{unit} {place.position if unit.endswith('row') else place.line}"
 
     def read(self, start: Place = START) -> Iterator[tuple[Place, Any]]:
         """The messages of each conversation of this rank, from a place to the end of the files.

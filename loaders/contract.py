@@ -121,7 +121,7 @@ class LoaderSpec:
     Attributes:
         traits: what holds by default.
         options: the names it accepts.
-        modes: what changes with an option, as ``{"name=value": {trait: value}}``.
+        modes: what changes with an option, as ``{"name=value": {trait: value}}``, or with ``name!=value``.
         stated: whether the factory was decorated at all.
     """
 
@@ -135,10 +135,14 @@ class LoaderSpec:
         """The traits that hold under these options."""
         traits = self.traits
         for mode, changes in self.modes.items():
-            name, _, value = mode.partition("=")
-            if str(self._value(name, options)).lower() == value.lower():
+            if self._holds(mode, options):
                 traits = traits.replace(changes)
         return traits
+
+    def _holds(self, mode: str, options: Mapping[str, Any]) -> bool:
+        name, _, value = mode.partition("=")
+        same = str(self._value(name.removesuffix("!"), options)).lower() == value.lower()
+        return same != name.endswith("!")
 
     def _value(self, name: str, options: Mapping[str, Any]) -> Any:
         default = self.options[name].default if name in self.options else None
@@ -201,7 +205,8 @@ def loader(
 
     Args:
         options: names accepted in ``config.options``, each an :class:`Option` or its default.
-        modes: traits that change with an option: ``{"order=sequential": {"passes": "one"}}``.
+        modes: traits that change with an option: ``{"order=sequential": {"passes": "one"}}``; for any value
+            but one: ``{"max_tokens!=0": {"loss": "truncation"}}``.
         **traits: any field of :class:`~loadstone.loaders.traits.Traits`.
 
     Raises:
@@ -211,7 +216,7 @@ def loader(
     stated = Traits(**traits)
     known = {k: v if isinstance(v, Option) else Option(v) for k, v in (options or {}).items()}
     for mode, changes in (modes or {}).items():
-        name = mode.partition("=")[0]
+        name = mode.partition("=")[0].removesuffix("!")
         if name not in known:
             hint = did_you_mean(name, known, "options")
             raise TraitError(f"the mode {mode!r} is of no option this loader accepts; {hint}")

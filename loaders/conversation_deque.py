@@ -197,7 +197,7 @@ def held_bytes(loader: Any) -> int:
     row_overlap=1,
     joins="flow",
     separator="bos",
-    loss="none",  # unless max_tokens is given
+    loss="none",
     mask="assistant",
     ignore_index=IGNORE_INDEX,
     shape="fixed",
@@ -218,7 +218,7 @@ def held_bytes(loader: Any) -> int:
         "max_tokens": Option(0, "cut a conversation after so many tokens; 0, the default, cuts none"),
         "token_cache": Option(False, "keep the ids of the first pass, so that later ones tokenise nothing"),
     },
-    modes={"token_cache=true": {"holds": "corpus"}},
+    modes={"token_cache=true": {"holds": "corpus"}, "max_tokens!=0": {"loss": "truncation"}},
 )
 def conversation_deque(corpus: Corpus, config: LoaderConfig) -> ConversationStream:
     """Conversations with role tokens and masked targets, without end.

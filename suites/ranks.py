@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from .accounts import all_positions, allowance, cropping, first_lap, required, row_counts
+from .accounts import all_positions, allowance, first_lap, past_limit, required, row_counts
 from .checks import Opinion, bad, check, ok, skip
 from .evidence import Evidence, Ints, Missing, spans
 from .trace import Trace
@@ -116,6 +116,10 @@ def rank_union(evidence: Evidence) -> Opinion:
         wanted = _wanted(evidence, names[0])
         seen = np.unique(np.concatenate([positions(evidence, name) for name in names]))
         lost = np.setdiff1d(wanted, seen)
+        if evidence.traits.loss == "truncation":  # the end of a document that was begun may be cut off
+            there = np.isin(np.arange(1 + wanted.max(initial=0)), seen)
+            cuts = evidence.source(names[0]).of_split(evidence.split(names[0]))
+            lost = lost[~past_limit(there, cuts)[lost]]
         budget = _left_over(evidence, names)
         budget += len(names) if evidence.traits.overlap else 0  # the very last token is only a target
         if len(lost) > budget:
@@ -138,8 +142,9 @@ def _left_over(evidence: Evidence, names: tuple[str, ...]) -> int:
         return 0
     if evidence.traits.targets == "paired":
         return rows * len(names)
-    # Documents of fewer than 120 tokens may be cropped anywhere.
-    return len(names) * rows * (width + 130) if cropping(evidence) else allowance(evidence, names[0])
+    if evidence.traits.loss in (None, "crop"):  # documents of fewer than 120 tokens may be cropped anywhere
+        return len(names) * rows * (width + 130)
+    return allowance(evidence, names[0])
 
 
 def _wanted(evidence: Evidence, name: str) -> Ints:

@@ -77,6 +77,19 @@ def test_an_unknown_split_names_the_nearest():
     assert "did you mean 'train'?" in message(UsageError, lambda: LoaderConfig(split="trian"))
 
 
+def test_a_mode_may_hold_for_every_value_but_one():
+    @loader(options={"limit": 0}, modes={"limit!=0": {"loss": "truncation"}}, loss="none")
+    def limited(corpus, config):
+        return iter(())
+
+    spec = spec_of(limited)
+    assert [spec.traits_with(given).loss for given in ({}, {"limit": 0}, {"limit": 5})] == [
+        "none", "none", "truncation",
+    ]  # fmt: skip
+    with pytest.raises(TraitError, match="did you mean 'limit'"):
+        loader(options={"limit": 0}, modes={"limt!=0": {"loss": "truncation"}})
+
+
 def test_a_copy_is_checked_like_the_original():
     config = LoaderConfig(rank=1, world_size=2)
     assert config.replace(rank=0).rank == 0

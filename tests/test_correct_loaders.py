@@ -21,7 +21,7 @@ BUILT_INS = (
     "memmap_persistent", "memmap_persistent[order=sequential]", "memmap_persistent[advice=random]",
     "memmap_per_batch[advice=random]", "parquet_stream",
     "parquet_stream[column=token_bytes]", "parquet_stream[reads=pairs]", "conversation_deque",
-    "conversation_deque[token_cache=true]",
+    "conversation_deque[token_cache=true]", "conversation_deque[max_tokens=40]",
 )  # fmt: skip
 SHAPES = ((1, 1), (3, 7), (32, 16), (64, 2))  # nothing, nothing that divides, many rows, tiny rows
 

@@ -1,0 +1,39 @@
+"""A limit on conversations: what it cuts off is lost to no rank, and a share nobody reads still is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asking import failed, findings, inquiry
+from loadstone.harness.inquiry import Inquiry
+
+__all__ = ["inquiry"]
+
+LEAVES_A_THIRD = """
+import dataclasses
+
+from loadstone.loaders.conversation_deque import conversation_deque
+
+
+def leaves_a_third(corpus, config):
+    if config.world_size > 1:
+        config = dataclasses.replace(config, world_size=config.world_size + 1)
+    return conversation_deque(corpus, config)
+
+
+leaves_a_third.__loadstone__ = conversation_deque.__loadstone__
+"""
+ASKED = ("rank.union", "coverage.multiset", "trunc.accounted")
+
+
+def test_a_limit_is_truncation_and_no_loss(inquiry: Inquiry) -> None:
+    found = findings(inquiry, "conversation_deque[max_tokens=40]", only=ASKED)
+    assert {one.id: one.verdict for one in found} == dict.fromkeys(ASKED, "pass")
+
+
+def test_a_share_that_no_rank_reads_is_found_behind_a_limit(inquiry: Inquiry, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(LEAVES_A_THIRD, encoding="utf-8")
+    assert set(failed(findings(inquiry, f"{path}:leaves_a_third[max_tokens=40]", only=ASKED))) == {
+        "rank.union"
+    }

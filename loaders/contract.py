@@ -140,9 +140,8 @@ class LoaderSpec:
         return traits
 
     def _holds(self, mode: str, options: Mapping[str, Any]) -> bool:
-        name, _, value = mode.partition("=")
-        same = str(self._value(name.removesuffix("!"), options)).lower() == value.lower()
-        return same != name.endswith("!")
+        name, unequal, value = _parts(mode)
+        return (str(self._value(name, options)).lower() == value.lower()) != unequal
 
     def _value(self, name: str, options: Mapping[str, Any]) -> Any:
         default = self.options[name].default if name in self.options else None
@@ -174,6 +173,12 @@ class LoaderSpec:
         if type(known.default) is int and value < (least := min(1, known.default)):
             raise UsageError(f"option {name} of {subject} must be at least {least}, not {value}.")
         return value
+
+
+def _parts(mode: str) -> tuple[str, bool, str]:
+    """The option of a mode, whether it is to differ from the value, and the value."""
+    name, _, value = mode.partition("=")
+    return name.removesuffix("!"), name.endswith("!"), value
 
 
 def _as_type_of(default: Any, value: Any) -> Any:
@@ -216,7 +221,7 @@ def loader(
     stated = Traits(**traits)
     known = {k: v if isinstance(v, Option) else Option(v) for k, v in (options or {}).items()}
     for mode, changes in (modes or {}).items():
-        name = mode.partition("=")[0].removesuffix("!")
+        name, _, _ = _parts(mode)
         if name not in known:
             hint = did_you_mean(name, known, "options")
             raise TraitError(f"the mode {mode!r} is of no option this loader accepts; {hint}")

@@ -92,8 +92,6 @@ class ConversationStream:
 
     def _count(self, piece: Piece, begun: int) -> None:
         """Note how many conversations of a piece were begun."""
-        if begun == self._counted:
-            return
         self._given["conversations"] += begun - self._counted
         if self._max_tokens:
             self._given["truncated_tokens"] += int(piece.cuts[self._counted : begun].sum())

@@ -58,7 +58,7 @@ class ConversationFiles:
         for path in self.paths:
             if not path.is_file():
                 raise DataError(f"{path} does not exist.")
-        self._units = [f"{path}, {'row' if path.suffix == '.parquet' else 'line'}" for path in self.paths]
+        self._parquet = [path.suffix == ".parquet" for path in self.paths]
 
     @property
     def nbytes(self) -> int:
@@ -67,8 +67,8 @@ class ConversationFiles:
 
     def where(self, place: Place) -> str:
         """The file and line or row of a place, for messages."""
-        unit = self._units[place.file]
-        return f"{unit} {place.position if unit.endswith('row') else place.line}"
+        at = f"row {place.position}" if self._parquet[place.file] else f"line {place.line}"
+        return f"{self.paths[place.file]}, {at}"
 
     def read(self, start: Place = START) -> Iterator[tuple[Place, Any]]:
         """The messages of each conversation of this rank, from a place to the end of the files.
@@ -84,7 +84,7 @@ class ConversationFiles:
         number = start.number
         for file in range(start.file, len(self.paths)):
             first = start if file == start.file else Place(file=file, number=number)
-            items = _rows if self.paths[file].suffix == ".parquet" else self._lines
+            items = _rows if self._parquet[file] else self._lines
             for place, item in items(self.paths[file], first):
                 number = place.number + 1
                 yield place, item

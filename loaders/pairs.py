@@ -16,7 +16,7 @@ from .joined_tokens import special_id
 from .passes import Pass, PassLoader
 from .row_groups import RowGroups, one_array
 from .saved_state import State, binding
-from .shuffle_buffer import ORDER_VERSION, START, ShuffleBuffer, Turn, pass_order
+from .shuffle_buffer import START, ShuffleBuffer, Turn, order_facts, pass_order
 from .windows import to_device
 
 if TYPE_CHECKING:
@@ -169,13 +169,8 @@ class PairLoader(PassLoader):
         pass_order(self.source.counts, config, config.epoch)  # refuses too many ranks at once
         self._batcher = PairBatcher(corpus, config)
         self._given = {"batches": 0, "rows": 0}
-        bound = binding(
-            "parquet_stream", corpus, config,
-            seed=config.seed, shuffle=config.shuffle, buffer_size=buffer_size,
-            columns=list(PairSource.COLUMNS), rows=sum(self.source.counts),
-            row_groups=len(self.source.counts), order_version=ORDER_VERSION,
-        )  # fmt: skip
-        super().__init__(bound, config.epoch)
+        facts = order_facts(config, buffer_size, PairSource.COLUMNS, self.source.counts)
+        super().__init__(binding("parquet_stream", corpus, config, **facts), config.epoch)
 
     def fresh(self, epoch: int) -> State:
         """The place before the first batch of an epoch."""

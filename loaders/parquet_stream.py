@@ -17,7 +17,7 @@ from .memory import BatchMemory
 from .pairs import PairLoader
 from .passes import Pass, PassLoader
 from .saved_state import State, binding
-from .shuffle_buffer import ORDER_VERSION, START, ShuffleBuffer, pass_order
+from .shuffle_buffer import START, ShuffleBuffer, order_facts, pass_order
 from .windows import shifted_views
 
 if TYPE_CHECKING:
@@ -112,13 +112,8 @@ class DocumentLoader(PassLoader):
         self.source = DocumentSource(corpus, config.split, column, keep)
         pass_order(self.source.counts, config, config.epoch)  # refuses too many ranks at once
         self.given = {"batches": 0, "tokens": 0, "documents": 0}
-        bound = binding(
-            "parquet_stream", corpus, config,
-            seed=config.seed, shuffle=config.shuffle, buffer_size=buffer_size,
-            columns=[self.source.column], rows=sum(self.source.counts),
-            row_groups=len(self.source.counts), order_version=ORDER_VERSION,
-        )  # fmt: skip
-        super().__init__(bound, config.epoch)
+        facts = order_facts(config, buffer_size, [self.source.column], self.source.counts)
+        super().__init__(binding("parquet_stream", corpus, config, **facts), config.epoch)
 
     def fresh(self, epoch: int) -> State:
         """The place before the first batch of an epoch."""

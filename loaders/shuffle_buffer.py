@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from .contract import LoaderConfig
+    from .saved_state import State
 
     Numbers = npt.NDArray[np.int64]
 
@@ -33,6 +34,21 @@ if TYPE_CHECKING:
 # gives rows by another rule. Count it up with such a change.
 ORDER_VERSION = 2
 START: dict[str, Any] = {"turn": 0, "cursor": 0, "held": [], "taken": 0}
+
+
+def order_facts(
+    config: LoaderConfig, buffer_size: int, columns: Sequence[str], counts: Sequence[int]
+) -> State:
+    """What decides which row stands where in a pass, for a saved state to be bound to; plain data."""
+    return {
+        "seed": config.seed,
+        "shuffle": config.shuffle,
+        "buffer_size": buffer_size,
+        "columns": list(columns),
+        "rows": sum(counts),
+        "row_groups": len(counts),
+        "order_version": ORDER_VERSION,
+    }
 
 
 class RowSource(Protocol):

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..errors import DataError, did_you_mean
 from .joined_tokens import special_id
 from .row_groups import RowGroups, one_array
+from .row_views import RowViews
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,40 +75,42 @@ class DocumentSource:
             self.dtype = np.result_type(self._groups.list_dtype("tokens"), np.min_scalar_type(self.bos))
         self._corpus = corpus
         self._keep = keep
-        self._kept: dict[int, pa.Array[Any]] = {}
+        self._kept: dict[int, RowViews] = {}
 
     @property
     def counts(self) -> list[int]:
         """Documents in each row group."""
         return self._groups.counts
 
-    def rows(self, group: int) -> pa.Array[Any]:
+    def rows(self, group: int) -> RowViews:
         """The documents of one row group: text, or ids as bytes (``dtype``, end to end)."""
         if group in self._kept:
             return self._kept[group]
         table = self._groups.read(group, [self.column])
         where = self._groups.where(group)
-        rows = self._decode(one_array(table, self.column, where), where)
+        rows = RowViews.of(self._decode(one_array(table, self.column, where), where), where)
         if self._keep:
             self._kept[group] = rows
         return rows
 
-    def _decode(self, column: Any, where: str) -> pa.Array[Any]:
-        import pyarrow as pa
+    def release(self) -> None:
+        """Close the file that is open."""
+        self._groups.release()
 
+    def _decode(self, column: Any, where: str) -> pa.Array[Any]:
         if self.column == "text":
-            # Offsets of 64 bits, since buffers of text are joined.
-            return cast("pa.Array[Any]", column.cast(pa.large_string()))
+            return cast("pa.Array[Any]", column)
         if self.column == "tokens":
             return as_bytes(*list_values(column, where), self.dtype)
         return byte_rows(column, self.dtype, where)
 
     @property
-    def lead(self) -> pa.Array[Any] | None:
+    def lead(self) -> RowViews | None:
         """The BOS as a row of ids; None where rows are text."""
         if self.column == "text":
             return None
-        return as_bytes(np.array([self.bos], self.dtype), np.array([0, 1]), self.dtype)
+        bos = as_bytes(np.array([self.bos], self.dtype), np.array([0, 1]), self.dtype)
+        return RowViews.of(bos, "the BOS")
 
     def pieces(self, turn: Turn, first: int) -> Iterator[Piece]:
         """The documents of a turn from one on, each behind its BOS.
@@ -127,13 +130,6 @@ class DocumentSource:
         encoded = [bos + encode(text) for text in cast("list[str]", rows.to_pylist())]
         edges = np.fromiter(itertools.accumulate(map(len, encoded), initial=0), np.int64, len(encoded) + 1)
         return np.fromiter(itertools.chain.from_iterable(encoded), np.int64, edges[-1]), edges[:-1]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held beside Arrow's own: where each document of the kept row groups begins."""
-        if self.column != "tokens":  # the offsets of the others are Arrow's too
-            return 0
-        return 8 * sum(len(rows) + 1 for rows in self._kept.values())
 
 
 def _pick(groups: RowGroups, column: str) -> str:
@@ -187,14 +183,13 @@ def byte_rows(column: Any, dtype: np.dtype[Any], where: str) -> pa.Array[Any]:
 
     if not isinstance(column, pa.BinaryArray | pa.LargeBinaryArray):
         raise DataError(f"{where}: column 'token_bytes' holds {column.type}, not bytes.")
-    rows = column.cast(pa.large_binary())
-    edges = _byte_edges(rows)
+    edges = _byte_edges(column)
     if ((edges - edges[0]) % dtype.itemsize).any():
         raise DataError(f"{where}: a document of 'token_bytes' is no whole number of {dtype} ids.")
-    return rows
+    return column
 
 
-def byte_values(rows: Any, dtype: np.dtype[Any]) -> tuple[Ids, npt.NDArray[np.int64]]:
+def byte_values(rows: Any, dtype: np.dtype[Any]) -> tuple[Ids, npt.NDArray[np.integer[Any]]]:
     """Ids (n,) and edges (documents + 1,) of rows of raw little-endian ids; the ids are a view."""
     edges, data = _byte_edges(rows), rows.buffers()[2]
     if data is None:  # every document is empty
@@ -203,9 +198,12 @@ def byte_values(rows: Any, dtype: np.dtype[Any]) -> tuple[Ids, npt.NDArray[np.in
     return raw.view(dtype.newbyteorder("<")), (edges - edges[0]) // dtype.itemsize
 
 
-def _byte_edges(rows: Any) -> npt.NDArray[np.int64]:
+def _byte_edges(rows: Any) -> npt.NDArray[np.integer[Any]]:
     """Where each row begins and the last one ends, (rows + 1,), in bytes of the whole buffer."""
+    import pyarrow as pa
+
     offsets = rows.buffers()[1]
+    width: np.dtype[np.integer[Any]] = np.dtype(np.int32 if pa.types.is_binary(rows.type) else np.int64)
     if offsets is None:
-        return np.zeros(len(rows) + 1, np.int64)
-    return np.frombuffer(memoryview(offsets), np.int64)[rows.offset : rows.offset + len(rows) + 1]
+        return np.zeros(len(rows) + 1, width)
+    return np.frombuffer(memoryview(offsets), width)[rows.offset : rows.offset + len(rows) + 1]

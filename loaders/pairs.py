@@ -15,14 +15,13 @@ import torch
 from .joined_tokens import special_id
 from .passes import Pass, PassLoader
 from .row_groups import RowGroups, one_array
+from .row_views import RowViews
 from .saved_state import State, binding
 from .shuffle_buffer import START, ShuffleBuffer, Turn, order_facts, pass_order
 from .windows import to_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import pyarrow as pa
 
     from .contract import LoaderConfig
     from .corpus import Corpus
@@ -44,26 +43,34 @@ class PairSource:
         self._groups = RowGroups(corpus.pair_files(split))
         self._groups.require(self.COLUMNS)
         self._keep = keep
-        self._kept: dict[int, pa.Array[Any]] = {}
+        self._kept: dict[int, RowViews] = {}
 
     @property
     def counts(self) -> list[int]:
         """Pairs in each row group."""
         return self._groups.counts
 
-    def rows(self, group: int) -> pa.Array[Any]:
+    def rows(self, group: int) -> RowViews:
         """The pairs of one row group, a struct of two texts each."""
         import pyarrow as pa
 
         if group in self._kept:
             return self._kept[group]
         table, where = self._groups.read(group, self.COLUMNS), self._groups.where(group)
-        # Offsets of 64 bits, since buffers of text are joined.
-        columns = [one_array(table, name, where).cast(pa.large_string()) for name in self.COLUMNS]
-        rows = pa.StructArray.from_arrays(columns, list(self.COLUMNS))
+        columns = [one_array(table, name, where) for name in self.COLUMNS]
+        rows = RowViews.of(pa.StructArray.from_arrays(columns, list(self.COLUMNS)), where)
         if self._keep:
             self._kept[group] = rows
         return rows
+
+    def release(self) -> None:
+        """Close the file that is open."""
+        self._groups.release()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the views of the pairs kept; the texts are Arrow's memory, which is counted by itself."""
+        return sum(rows.words.nbytes for rows in self._kept.values())
 
 
 class PairBatcher:
@@ -194,3 +201,8 @@ class PairLoader(PassLoader):
     def stats(self) -> dict[str, Any]:
         """Batches and rows given, and tokens truncated, since the loader was made."""
         return {"epoch": self.epoch, **self._given, "truncated_tokens": self._batcher.truncated}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held on purpose beside those of Arrow's pool, which holds the texts."""
+        return super().nbytes + self.source.nbytes

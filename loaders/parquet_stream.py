@@ -127,11 +127,6 @@ class DocumentLoader(PassLoader):
         """Batches, input tokens and documents begun, since the loader was made."""
         return {"epoch": self.epoch, **self.given}
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held on purpose beside what Arrow's pool counts: the documents themselves are there."""
-        return super().nbytes + self.source.nbytes
-
 
 def held_bytes(loader: Any) -> int:
     """Bytes the loader holds on purpose beside those of Arrow's pool, which holds the rows."""

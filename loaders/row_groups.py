@@ -1,7 +1,7 @@
 """Parquet row group by row group: counted from the footers, read one at a time.
 
-No file stays open between two reads, so thousands of shards need no more descriptors than one,
-and a consumer that breaks off leaves nothing behind.
+One file is open at a time, so thousands of shards need no more descriptors than one. Whoever reads
+says when it is done with it.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class RowGroups:
         ]
         self._index = [(file, inner) for file, inner, rows in groups if rows]
         self.counts = [rows for _, _, rows in groups if rows]
+        self._open: tuple[int, pq.ParquetFile] | None = None
         if not self.counts:
             names = ", ".join(path.name for path in self.paths) or "no file at all"
             raise DataError(f"there is nothing to read: no row group with a row in {names}.")
@@ -97,17 +98,31 @@ class RowGroups:
             DataError: the file cannot be read any more.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         file, inner = self._index[group]
         try:
-            # Opened here: given a path, ParquetFile first looks for a file system, half the time of a read.
-            with pa.OSFile(str(self.paths[file]), "r") as source:
-                opened = pq.ParquetFile(source, metadata=self._footers[file])
-                # One thread: a loader shares its cores with the training process.
-                return opened.read_row_group(inner, columns=list(columns), use_threads=False)
+            # One thread: a loader shares its cores with the training process.
+            return self._reader(file).read_row_group(inner, columns=list(columns), use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise DataError(f"{self.where(group)} cannot be read: {_first_line(error)}") from error
+
+    def _reader(self, file: int) -> pq.ParquetFile:
+        """The reader of a file, kept until another is wanted: to open it takes half as long as a read."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if self._open is None or self._open[0] != file:
+            self.release()
+            # Given a path, ParquetFile looks for a file system first, which takes as long again.
+            source = pa.OSFile(str(self.paths[file]), "r")
+            self._open = file, pq.ParquetFile(source, metadata=self._footers[file])
+        return self._open[1]
+
+    def release(self) -> None:
+        """Close the file that is open, if there is one; the next read opens what it needs."""
+        if self._open:
+            self._open[1].close(force=True)
+        self._open = None
 
     def where(self, group: int) -> str:
         """The file and the number of a row group in it, for messages."""

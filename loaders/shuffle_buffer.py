@@ -2,10 +2,10 @@
 
 A pass is a number of turns. In each a row group comes in, or as many small ones as make up a buffer. Half of
 the rows that came, drawn at random, are held for the next turn, or as many as the buffer has room for; the
-others leave, mixed with those held from the turn before. So a row is moved once and a half, however small
-the row groups are, and further, on average, than by a shuffle of one bufferful after another. Rows stay in
-Arrow arrays and are moved by Arrow, many at a time: a loop in Python that stops at every row costs more
-than all of the copying.
+others leave, mixed with those held from the turn before. So a row waits for one turn at most, however small
+the row groups are, and moves further, on average, than by a shuffle of one bufferful after another. Rows are
+drawn and held by where they lie (:mod:`.row_views`) and copied once, as they leave, by Arrow, many at a time:
+a loop in Python that stops at every row costs more than all of the copying.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..errors import DataError
+from .row_views import RowViews
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 # Part of what a saved state is bound to: the same place holds other rows once a turn takes in, draws or
 # gives rows by another rule. Count it up with such a change.
 ORDER_VERSION = 2
+FEW = 4  # rows held are copied where they are less than one in so many of those they came with
 START: dict[str, Any] = {"turn": 0, "cursor": 0, "held": [], "taken": 0}
 
 
@@ -52,15 +54,19 @@ def order_facts(
 
 
 class RowSource(Protocol):
-    """Rows by row group, as Arrow arrays of one type."""
+    """Rows by row group, of one type."""
 
     @property
     def counts(self) -> list[int]:
         """Rows in each row group."""
         ...
 
-    def rows(self, group: int) -> pa.Array[Any]:
+    def rows(self, group: int) -> RowViews:
         """The rows of one row group."""
+        ...
+
+    def release(self) -> None:
+        """Close what was opened to read them; called once a pass is over or broken off."""
         ...
 
 
@@ -144,43 +150,51 @@ class ShuffleBuffer:
         size: int,
         seed: Sequence[int],
         state: Mapping[str, Any] = START,
-        lead: pa.Array[Any] | None = None,
+        lead: RowViews | None = None,
     ) -> None:
         self._source, self._order, self._size, self._seed = source, order, size, tuple(seed)
         self._lead = [] if lead is None else [lead]
         self._turn, self._cursor = int(state["turn"]), int(state["cursor"])
         self._held: Numbers = np.array(state["held"], np.int64)
+        self._waiting: list[RowViews] = []
 
     def __iter__(self) -> Iterator[Turn]:
-        rows = self._fetch(self._held)
+        try:
+            yield from self._turns()
+        finally:
+            self._source.release()
+
+    def _turns(self) -> Iterator[Turn]:
+        self._waiting = self._fetch(self._held)
         while self._cursor < self._order.total or len(self._held):
-            number, cursor, held = self._turn, self._cursor, self._held
-            rows, numbers = self._come_in(rows)
-            leaving, staying = self._draw(len(held), len(numbers) - len(held))
-            self._turn += 1
-            given, rows = self._part(rows, leaving, staying)
-            self._held = numbers[staying]
-            yield Turn(given, len(leaving), number, cursor, held)
+            yield self._next()
 
-    def _part(
-        self, rows: list[pa.Array[Any]], leaving: Numbers, staying: Numbers
-    ) -> tuple[pa.Array[Any], list[pa.Array[Any]]]:
-        """What is given, each row behind its lead, and what stays; memory of their own."""
-        joined = _joined([*self._lead, *rows])
+    def _next(self) -> Turn:
+        number, cursor, held = self._turn, self._cursor, self._held
+        came = self._come_in()
+        numbers = np.append(held, np.arange(cursor, self._cursor))
+        leaving, staying = self._draw(len(held), self._cursor - cursor)
+        given = self._given([*self._waiting, *came], leaving)
+        self._waiting = _kept(came, staying - len(held))
+        self._turn, self._held = number + 1, numbers[staying]
+        return Turn(given, len(leaving), number, cursor, held)
+
+    def _given(self, rows: list[RowViews], leaving: Numbers) -> pa.Array[Any]:
+        """The rows that leave, each behind its lead, in memory of their own."""
         if not self._lead:
-            given = _take(joined, leaving)
-        else:
-            given = _take(joined, np.stack([np.zeros_like(leaving), leaving + 1], 1).ravel())
-        return given, [_take(joined, staying + len(self._lead))] if len(staying) else []
+            return RowViews.joined(rows).take(leaving).gathered()
+        places = np.zeros(2 * len(leaving), np.int64)  # 0: of the lead
+        places[1::2] = leaving + 1
+        return RowViews.joined([*self._lead, *rows]).take(places).gathered()
 
-    def _come_in(self, rows: list[pa.Array[Any]]) -> tuple[list[pa.Array[Any]], Numbers]:
-        """What is held, and the row groups that come in behind it; with the numbers of all rows."""
-        start, there = self._cursor, list(rows)
+    def _come_in(self) -> list[RowViews]:
+        """The row groups that come in."""
+        start, came = self._cursor, []
         while self._cursor < min(self._order.total, start + max(1, self._size)):
             group, first = self._order.find(self._cursor)
-            there.append(self._source.rows(group)[first:])
-            self._cursor += len(there[-1])
-        return there, np.append(self._held, np.arange(start, self._cursor))
+            came.append(self._source.rows(group).behind(first))
+            self._cursor += len(came[-1])
+        return came
 
     def _draw(self, held: int, came: int) -> tuple[Numbers, Numbers]:
         """Places of those that leave, in the order they are given, and of those that stay."""
@@ -192,34 +206,27 @@ class ShuffleBuffer:
         drawn = held + rng.permutation(came)
         return rng.permutation(np.append(np.arange(held), drawn[staying:])), drawn[:staying]
 
-    def _fetch(self, numbers: Numbers) -> list[pa.Array[Any]]:
+    def _fetch(self, numbers: Numbers) -> list[RowViews]:
         """Rows by their numbers, in that order; each row group is read once."""
         found = sorted((*self._order.find(number), at) for at, number in enumerate(numbers.tolist()))
-        parts: list[pa.Array[Any]] = []
+        parts: list[RowViews] = []
         came: list[int] = []
         for group, items in itertools.groupby(found, key=lambda item: item[0]):
             _, places, at = zip(*items, strict=True)
-            parts.append(_take(self._source.rows(group), np.array(places)))
+            parts += _kept([self._source.rows(group)], np.array(places))
             came += at
-        return [_take(_joined(parts), np.argsort(came))] if parts else []
+        return [RowViews.joined(parts).take(np.argsort(came))] if parts else []
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the numbers of the rows held; the rows are Arrow's memory, which is counted by itself."""
-        return self._held.nbytes
+        """Bytes of the numbers and views of the rows held; the rows are Arrow's memory, counted by itself."""
+        return self._held.nbytes + sum(part.words.nbytes for part in self._waiting)
 
 
-def _joined(rows: Sequence[pa.Array[Any]]) -> pa.Array[Any]:
-    """Arrays end to end as one."""
-    import pyarrow as pa
-
-    return rows[0] if len(rows) == 1 else pa.concat_arrays(rows)
-
-
-def _take(rows: pa.Array[Any], places: Numbers) -> pa.Array[Any]:
-    """Rows by their places; memory of their own."""
-    import pyarrow as pa
-
-    # Given as NumPy's, they would go through pa.array, which imports pandas where it is installed.
-    buffer: Any = places.astype(np.int64, copy=False)
-    return rows.take(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(buffer)]))
+def _kept(rows: list[RowViews], places: Numbers) -> list[RowViews]:
+    """Some of the rows, to be held; copied where they are few, for all that came with them is kept alive."""
+    if not len(places):
+        return []
+    there = RowViews.joined(rows)
+    kept = there.take(places)
+    return [kept.copied() if FEW * len(kept) < len(there) else kept]

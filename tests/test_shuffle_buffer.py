@@ -13,19 +13,29 @@ from loadstone.errors import DataError
 from loadstone.loaders import shuffle_buffer
 from loadstone.loaders.contract import LoaderConfig
 from loadstone.loaders.documents import as_bytes, byte_values
+from loadstone.loaders.row_views import RowViews
 from loadstone.loaders.shuffle_buffer import START, ShuffleBuffer, pass_order
 
 COUNTS = [3, 1, 4, 1, 5, 9, 2, 6]
 SIZES = [0, 1, 2, 7, 31, 100]
 
 
+def views(rows: list[str]) -> RowViews:
+    return RowViews.of(pa.array(rows), "here")
+
+
 class Letters:
     """Row groups of strings such as ``2:0``."""
 
     counts = COUNTS
+    released = 0
+    width = 0
 
-    def rows(self, group: int) -> pa.Array[Any]:
-        return pa.array([f"{group}:{place}" for place in range(COUNTS[group])])
+    def rows(self, group: int) -> RowViews:
+        return views([f"{group}:{place}".ljust(self.width) for place in range(COUNTS[group])])
+
+    def release(self) -> None:
+        self.released += 1
 
 
 def test_row_groups_are_permuted_anew_by_epoch_and_seed() -> None:
@@ -52,7 +62,7 @@ def test_a_row_is_found_by_its_number() -> None:
 
 def buffer_of(size: int, state: Any = START, *, seed: int = 1, lead: bool = False) -> ShuffleBuffer:
     order = pass_order(COUNTS, LoaderConfig(), 0)
-    return ShuffleBuffer(Letters(), order, size, (seed, 0, 0), state, pa.array(["<"]) if lead else None)
+    return ShuffleBuffer(Letters(), order, size, (seed, 0, 0), state, views(["<"]) if lead else None)
 
 
 def given(buffer: ShuffleBuffer) -> list[str]:
@@ -131,10 +141,27 @@ def test_a_lead_stands_before_each_row_and_changes_nothing_else() -> None:
     assert rows[1::2] == given(buffer_of(7))
 
 
-def test_what_is_held_keeps_no_row_group_alive() -> None:
-    big = pa.array(["x" * 1000] * 1000)
-    kept = shuffle_buffer._take(big, np.arange(3))
-    assert kept.get_total_buffer_size() < 10_000
+def test_what_was_opened_is_released_however_a_pass_ends() -> None:
+    order, letters = pass_order(COUNTS, LoaderConfig(), 0), Letters()
+    assert len(given(ShuffleBuffer(letters, order, 7, (1, 0, 0)))) == 31
+    assert letters.released == 1
+    for _ in ShuffleBuffer(letters, order, 7, (1, 0, 0)):
+        break
+    assert letters.released == 2
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 31])
+def test_held_rows_keep_little_else_alive(size: int) -> None:
+    """What leaves, and at most four times what is held, for which the rows that came with it are kept."""
+    wide = Letters()
+    wide.width = 1000
+    buffer = ShuffleBuffer(wide, pass_order(COUNTS, LoaderConfig(), 0), size, (1, 0, 0))
+    before, cursor = pa.total_allocated_bytes(), 0
+    for number, turn in enumerate(buffer):
+        assert turn.number == number
+        came, cursor = cursor - turn.cursor, turn.cursor
+        alive = (pa.total_allocated_bytes() - before) / wide.width
+        assert alive < 1.2 * (turn.count + 4 * size) + 1, (number, came)
 
 
 def test_documents_become_bytes_without_a_copy_and_come_back() -> None:

@@ -88,7 +88,7 @@ class DocumentSource:
             return self._kept[group]
         table = self._groups.read(group, [self.column])
         where = self._groups.where(group)
-        rows = RowViews.of(self._decode(one_array(table, self.column, where), where), where)
+        rows = self._decode(one_array(table, self.column, where), where)
         if self._keep:
             self._kept[group] = rows
         return rows
@@ -97,11 +97,11 @@ class DocumentSource:
         """Close the file that is open."""
         self._groups.release()
 
-    def _decode(self, column: Any, where: str) -> pa.Array[Any]:
+    def _decode(self, column: Any, where: str) -> RowViews:
         if self.column == "text":
-            return cast("pa.Array[Any]", column)
+            return RowViews.of(column, where)
         if self.column == "tokens":
-            return as_bytes(*list_values(column, where), self.dtype)
+            return RowViews.of(as_bytes(*list_values(column, where), self.dtype), where)
         return byte_rows(column, self.dtype, where)
 
     @property
@@ -173,7 +173,7 @@ def list_values(column: Any, where: str) -> tuple[Ids, npt.NDArray[np.integer[An
     return values, edges
 
 
-def byte_rows(column: Any, dtype: np.dtype[Any], where: str) -> pa.Array[Any]:
+def byte_rows(column: Any, dtype: np.dtype[Any], where: str) -> RowViews:
     """A binary column of raw little-endian ids as rows like those of :func:`as_bytes`; no copy of the ids.
 
     Raises:
@@ -183,27 +183,17 @@ def byte_rows(column: Any, dtype: np.dtype[Any], where: str) -> pa.Array[Any]:
 
     if not isinstance(column, pa.BinaryArray | pa.LargeBinaryArray):
         raise DataError(f"{where}: column 'token_bytes' holds {column.type}, not bytes.")
-    edges = _byte_edges(column)
-    if ((edges - edges[0]) % dtype.itemsize).any():
+    rows = RowViews.of(column, where)
+    if (rows.lengths % dtype.itemsize).any():
         raise DataError(f"{where}: a document of 'token_bytes' is no whole number of {dtype} ids.")
-    return column
+    return rows
 
 
-def byte_values(rows: Any, dtype: np.dtype[Any]) -> tuple[Ids, npt.NDArray[np.integer[Any]]]:
-    """Ids (n,) and edges (documents + 1,) of rows of raw little-endian ids; the ids are a view."""
-    edges, data = _byte_edges(rows), rows.buffers()[2]
+def byte_values(rows: Any, dtype: np.dtype[Any]) -> tuple[Ids, npt.NDArray[np.int64]]:
+    """Ids (n,) and edges (documents + 1,) of rows like those of :func:`as_bytes`; the ids are a view."""
+    _, offsets, data = rows.buffers()
     if data is None:  # every document is empty
-        return np.empty(0, dtype), edges
+        return np.empty(0, dtype), np.zeros(len(rows) + 1, np.int64)
+    edges = np.frombuffer(memoryview(offsets), np.int64)[rows.offset : rows.offset + len(rows) + 1]
     raw = np.frombuffer(memoryview(data), np.uint8)[edges[0] : edges[-1]]
     return raw.view(dtype.newbyteorder("<")), (edges - edges[0]) // dtype.itemsize
-
-
-def _byte_edges(rows: Any) -> npt.NDArray[np.integer[Any]]:
-    """Where each row begins and the last one ends, (rows + 1,), in bytes of the whole buffer."""
-    import pyarrow as pa
-
-    offsets = rows.buffers()[1]
-    width: np.dtype[np.integer[Any]] = np.dtype(np.int32 if pa.types.is_binary(rows.type) else np.int64)
-    if offsets is None:
-        return np.zeros(len(rows) + 1, width)
-    return np.frombuffer(memoryview(offsets), width)[rows.offset : rows.offset + len(rows) + 1]

@@ -58,7 +58,7 @@ class RowViews:
             names = [rows.type.field(at).name for at in range(len(fields))]
             kinds = [(name, field.kind) for name, field in zip(names, fields, strict=True)]
             return cls._together(pa.struct(kinds), fields, 1)
-        text = pa.types.is_string(rows.type) or pa.types.is_large_string(rows.type)
+        text = isinstance(rows, pa.StringArray | pa.LargeStringArray)
         kind = pa.large_string() if text else pa.large_binary()
         try:
             views: Any = rows.cast(_view_type(kind))
@@ -89,6 +89,11 @@ class RowViews:
     def copied(self, where: str = "what is held") -> RowViews:
         """The same rows in memory of their own, so that all they came with need not be kept."""
         return RowViews.of(self.gathered(), where)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int32]:
+        """Bytes of each row, (rows, fields)."""
+        return self.words[..., LENGTH]
 
     def take(self, places: npt.NDArray[np.int64]) -> RowViews:
         """Rows by their places, in that order."""

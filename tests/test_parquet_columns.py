@@ -87,7 +87,7 @@ def test_slices_of_columns_are_respected() -> None:
     ids, edges = list_values(lists, "here")
     assert [ids[a:b].tolist() for a, b in itertools.pairwise(edges)] == [[2, 3], [], [4, 5, 6]]
     raw = pa.array([b"\1\0", b"\2\0\3\0", b"", b"\4\0\5\1"], pa.binary()).slice(1)
-    ids, edges = byte_values(byte_rows(raw, np.dtype("uint16"), "here"), np.dtype("uint16"))
+    ids, edges = byte_values(byte_rows(raw, np.dtype("uint16"), "here").gathered(), np.dtype("uint16"))
     assert [ids[a:b].tolist() for a, b in itertools.pairwise(edges)] == [[2, 3], [], [4, 261]]
 
 

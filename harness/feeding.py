@@ -40,18 +40,16 @@ class _Feeder(Contender):
             opened, *shape, cpu=measurer.cpu, step_s=step_s, depth=depth, batch=lasting
         )
         limit = measurer.settings.memory_limit
-        super().__init__(measurer.launcher.fork("feeding", arguments, memory_limit=limit))
+        super().__init__(lambda: measurer.launcher.fork("feeding", arguments, memory_limit=limit))
         self.depth, self.turns = depth, list[Fed]()
 
     def turn(self, seconds: float, deadline_s: float) -> None:
         """Let it make its steps."""
-        answer = self.child.ask(seconds, deadline_s)
+        answer = self.child.ask(seconds, deadline_s) if self.child else None
         if answer is not None:
             self.turns.append(msgspec.convert(answer, Fed))
             return
-        self.running = False
-        self.facts.reason = f"stopped delivering after {len(self.turns)} rounds ({self.child.fate()})"
-        self.facts.broke = True
+        self.fail(len(self.turns))
         self.turns.clear()
 
 
@@ -77,7 +75,7 @@ def measure_feeding(
         raise
     finally:
         for one in (*(feeder for _, feeder in feeders), ceiling):
-            one.child.stop()
+            one.stop()
     for name, feeder in feeders:
         found[name].rows.append(_row(feeder, shape, step_s, ceiling))
         found[name].facts.append(feeder.facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import threading
@@ -15,7 +16,7 @@ from ..suites.throughput import Facts, note_begin, row, unmeasured
 from ..suites.transfer_cost import Copied, judge_transfer
 from .answers import Begun
 from .children import Child
-from .contender import Contender, one_answer
+from .contender import Racer, one_answer
 from .inquiry import Opened, plain
 from .jobs.limits import COPY, DECODE, TOKENISE
 from .launch import Launcher
@@ -86,7 +87,7 @@ class Measurer:
     ) -> dict[str, tuple[Throughput, Facts]]:
         """The row of every subject at one shape, all of them measured in the same rounds."""
         found: dict[str, tuple[Throughput, Facts]] = {}
-        contenders: dict[str, Contender] = {}
+        contenders: dict[str, Racer] = {}
         begun: dict[str, tuple[Facts | None, Facts | None]] = {}
         for opened in subjects:
             name = opened.ref.name
@@ -97,12 +98,14 @@ class Measurer:
                 found[name] = unmeasured(*shape, reason), Facts(reason=reason, broke=name in self.hung)
         for opened in subjects:
             if opened.ref.name not in found:
-                contenders[opened.ref.name] = Contender(self._fork_speed(opened, shape))
+                contenders[opened.ref.name] = Racer(functools.partial(self._fork_speed, opened, shape))
         works = {
             opened.ref.name: work_of(opened.traits.reads, opened.described.options) for opened in subjects
         }
         kinds = {COPY, *(works[name] for name in contenders)} - {""}
-        limits = {kind: Contender(self._fork_speed(None, shape, kind)) for kind in sorted(kinds)}
+        limits = {
+            kind: Racer(functools.partial(self._fork_speed, None, shape, kind)) for kind in sorted(kinds)
+        }
         try:
             self._rounds(list(contenders.values()), list(limits.values()), tell)
         except BaseException:  # interrupted: give no one time to end by itself
@@ -110,13 +113,14 @@ class Measurer:
             raise
         finally:
             for contender in (*contenders.values(), *limits.values()):
-                contender.child.stop()
+                contender.stop()
         for name, contender in contenders.items():
             work = works[name], limits[works[name]].slots if works[name] else []
             one = row(*shape, contender.facts, contender.slots, limits[COPY].slots, work)
+            one.processes = contender.processes if one.rounds else 0
             note_begin(one, *begun[name])
             found[name] = one, contender.facts
-            if contender.child.late:
+            if contender.late:
                 self.hung[name] = contender.facts.reason
         return found
 
@@ -153,7 +157,7 @@ class Measurer:
             return 0
         return self.corpus.nbytes(opened.traits.reads)  # no token is less than a byte
 
-    def _rounds(self, contenders: list[Contender], limits: list[Contender], tell: Tell) -> None:
+    def _rounds(self, contenders: list[Racer], limits: list[Racer], tell: Tell) -> None:
         """Slots in turn, in a new random order each round, so that drift hits all alike."""
         for limit in limits:
             limit.begin(START_DEADLINE_S)

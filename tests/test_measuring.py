@@ -1,10 +1,10 @@
-"""Measuring a subject that hangs: it is waited for once, not at every measurement."""
+"""Measuring in rounds: in which processes, and what becomes of subjects that hang or break."""
 
 from __future__ import annotations
 
 import time
 
-from loadstone.harness import measuring
+from loadstone.harness import contender, measuring
 from loadstone.harness.measuring import Measurer
 from loadstone.harness.settings import Settings
 from loadstone.harness.subjects import find
@@ -35,6 +35,45 @@ def test_who_hangs_once_is_not_waited_for_again(inquiry, tmp_path, monkeypatch):
     memory = measurer.memory([stuck])[name]
     assert (memory.verdict, memory.reason) == ("not_measured", row.reason)
     assert time.monotonic() - began < 30
+
+
+BREAKS = """
+import pathlib
+
+import torch
+
+def subject(corpus, config):
+    with (pathlib.Path(__file__).parent / "opened").open("a") as notes:
+        notes.write(".")
+    if len((pathlib.Path(__file__).parent / "opened").read_text()) > 4:
+        raise OSError("no fifth time")
+    x = torch.zeros(config.batch_size, config.seq_len, dtype=torch.int64)
+    while True:
+        yield x, x
+"""
+
+
+def test_each_round_has_a_process_of_its_own(inquiry, tmp_path, monkeypatch):
+    corpus = write_text_corpus(tmp_path / "text", 300_000)
+    measurer = Measurer(inquiry.launcher, corpus, Settings(effort="quick"))
+    opened = [inquiry.open(find(name), {}, {}) for name in ("in_memory", "memmap_persistent")]
+
+    def processes():
+        return [(row.rounds, row.processes) for row, _ in measurer.throughput(opened, (4, 32)).values()]
+
+    assert processes() == [(7, 7)] * 2
+    monkeypatch.setattr(contender, "QUICK_START_S", 0.0)  # none starts as quickly as that
+    assert processes() == [(7, 1)] * 2
+
+
+def test_who_breaks_in_a_later_process_has_no_row(inquiry, tmp_path):
+    (tmp_path / "breaks.py").write_text(BREAKS)
+    corpus = write_text_corpus(tmp_path / "text", 300_000)
+    measurer = Measurer(inquiry.launcher, corpus, Settings(effort="quick"))
+    opened = inquiry.open(find(f"{tmp_path}/breaks.py:subject"), {}, {})
+    ((row, facts),) = measurer.throughput([opened], (4, 32)).values()
+    assert (row.tokens_per_s, row.processes, facts.broke) == (None, 0, True)
+    assert row.reason == "stopped delivering after 3 rounds (the loader raised OSError: no fifth time)"
 
 
 def test_a_cache_is_filled_before_anything_is_timed(inquiry, tmp_path):

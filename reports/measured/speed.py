@@ -21,6 +21,9 @@ class Throughput(msgspec.Struct, kw_only=True):
     low: Annotated[float | None, says("lower end of the 95 % interval of the median, tokens/s")]
     high: Annotated[float | None, says("upper end of the 95 % interval of the median, tokens/s")]
     rounds: Annotated[int, says("n: rounds measured")]
+    processes: Annotated[
+        int, says("in so many processes: one a round, or one in all where it starts slowly; 0: not said")
+    ] = 0
     limit_tokens_per_s: Annotated[
         float | None, says("copy limit: uint16 widened into x and y, median of the same rounds")
     ] = None

@@ -33,10 +33,11 @@ Made by `python -m loadstone.harness.performance_page` from stored runs; do not 
 
 Each table is one batch shape. All loaders of a table took turns in the same rounds, in a new random order
 each round, in a new process each round unless it takes over a second to start, all on one core; with
-`workers=2` on all cores. A token is counted once. **Tokens/s** is the median of the rounds with its 95 % interval, of the first run. **Copy limit** is the
-share of what widening contiguous uint16 into preallocated x and y reaches in the same round; **own work** the
-share of only decoding the column, or only tokenising the text. **Textbook** is how many times as fast as the
-loop that tutorials print for the same job (other loaders of token files: as the per-batch memmap loop).
+`workers=2` on all cores. A token is counted once. **Tokens/s** is the median of the rounds with its 95 %
+interval, of the first run. **Copy limit** is the share of what widening contiguous uint16 into preallocated x
+and y reaches in the same round; **own work** the share of only decoding the column, or only tokenising the
+text. **Textbook** is how many times as fast as the loop that tutorials print for the same job (other loaders
+of token files: as the per-batch memmap loop).
 Where there are several figures, each is the median of one whole run. A row is struck where `loadstone check`
 fails it.
 """

@@ -25,6 +25,7 @@ from ..suites.inference import infer
 from ..suites.scenario import Scenario
 from ..suites.scenarios import Shape, plan
 from ..suites.trace import Trace
+from .agenda import hopeless, hung_there, next_group, state_before
 from .answers import Described, Found
 from .corpora import Corpora
 from .launch import Launcher
@@ -34,7 +35,6 @@ from .subjects import SubjectRef
 
 _DEVICE = msgspec.msgpack.Decoder(Found)
 _DESCRIBED = msgspec.msgpack.Decoder(Described)
-MOST_HANGS = 2  # scenarios that pass their deadline before the rest is left out
 SMALL_DEADLINE_S = 3.0
 IMPORT_DEADLINE_S = 60.0  # some libraries take ten seconds to import on a busy machine
 
@@ -162,7 +162,7 @@ class Inquiry:
         if "pass" in traces:
             traces["pass"].notes["source_changed"] = self.corpora.changed()
         findings = judge(Evidence(opened.traits, traces, described.stated), only)
-        if shrink_s and not self.launcher.abandoned and not _hopeless(traces):
+        if shrink_s and not self.launcher.abandoned and not hopeless(traces):
             tell("the smallest counterexample")
             ask = functools.partial(self._again, opened.ref)
             Shrinker(ask, opened.traits, described.stated, traces).add(findings, shrink_s)
@@ -200,56 +200,24 @@ class Inquiry:
         """Record scenarios and what follows from them, until there is no more hope in it."""
         traces: dict[str, Trace] = {}
         while todo:
-            group = _next_group(todo)
-            if not wanted(group[0]) or _hung_there(group[0], traces):
+            group = next_group(todo)
+            if not wanted(group[0]) or hung_there(group[0], traces):
                 continue
             tell(group[0].name)
             for trace in self._ask(ref, group, traces):
                 traces[trace.scenario.name] = trace
                 todo += follow(trace.scenario, trace)
-            if _hopeless(traces):
+            if hopeless(traces):
                 break
         return traces
 
     def _ask(self, ref: SubjectRef, group: list[Scenario], traces: Mapping[str, Trace]) -> list[Trace]:
         """Record scenarios, each from the state it begins with; none where there is no such state."""
-        states = [_state(scenario, traces) for scenario in group]
+        states = [state_before(scenario, traces) for scenario in group]
         ready = [(one, state) for one, state in zip(group, states, strict=True) if state is not None]
         if not ready:
             return []
         return self.record_together(ref, [one for one, _ in ready], [state for _, state in ready])
-
-
-def _next_group(todo: list[Scenario]) -> list[Scenario]:
-    """Take the next scenario from the list, with those that run at the same time."""
-    first = todo.pop(0)
-    others = [one for one in todo if first.together and one.together == first.together]
-    for one in others:
-        todo.remove(one)
-    return [first, *others]
-
-
-def _state(scenario: Scenario, traces: Mapping[str, Trace]) -> bytes | None:
-    """The state a scenario begins from: empty for none needed, None if it was never saved."""
-    if scenario.after is None:
-        return b""
-    name, at, ended = scenario.after
-    saved = traces[name].state(at, ended) if name in traces else None
-    return saved.state or None if saved is not None else None
-
-
-def _hung_there(scenario: Scenario, traces: Mapping[str, Trace]) -> bool:
-    """Whether it would be sent to a device, and the subject hung when it was before."""
-    return bool(scenario.schedule) and any(
-        trace.scenario.schedule and trace.end.how == "deadline" for trace in traces.values()
-    )
-
-
-def _hopeless(traces: Mapping[str, Trace]) -> bool:
-    """Whether every further scenario would only wait for the same end."""
-    hung = sum(trace.end.how == "deadline" and not trace.scenario.schedule for trace in traces.values())
-    first = traces.get("pass")
-    return hung >= MOST_HANGS or (first is not None and first.broke and not first.batches)
 
 
 def rank_env(config: Mapping[str, Any], port: str = "") -> dict[str, str]:

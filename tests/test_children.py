@@ -5,6 +5,7 @@ from __future__ import annotations
 import processes
 import pytest
 import subject_files as subjects
+from loadstone.harness import agenda
 from loadstone.harness import inquiry as inquiries
 from loadstone.harness.inquiry import Inquiry
 from loadstone.suites.scenarios import Shape
@@ -199,7 +200,7 @@ def test_two_hangs_are_enough_to_judge(impatient, tmp_path):
     ref = subjects.generator(tmp_path, "time.sleep(60)")
     opened, told = impatient.open(ref, {}, {}), []
     findings, _ = impatient.check(opened, Shape(2, 4), tell=told.append)
-    assert len(told) == inquiries.MOST_HANGS
+    assert len(told) == agenda.MOST_HANGS
     (finite,) = (finding for finding in findings if finding.id == "end.finite")
     assert (finite.verdict, finite.evidence["scenario"]) == ("fail", "pass")
     assert "no end to the wait after 2 batches" in finite.reason

@@ -10,10 +10,12 @@ the memory holds, to learn the shape of its result, and in its turn for the valu
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
+
+from .containers import mapped, tensors_in
 
 if TYPE_CHECKING:
     from .device import Device
@@ -99,24 +101,24 @@ def _changed(device: Device, func: Any, args: Any, kwargs: Any, target: Any) -> 
 
 def _computed(device: Device, func: Any, args: Any, kwargs: Any, name: str) -> Any:
     """A question, a view or a kernel; which one shows in what comes back."""
-    if name in INDEXED and any(one.dtype == torch.bool for one in _tensors(args[1:])):
+    if name in INDEXED and any(one.dtype == torch.bool for one in tensors_in(args[1:])):
         device.wait("indexing by a mask")  # the size of the result is in the values
     try:
         found = func(*args, **kwargs)
     except (IndexError, RuntimeError):
         device.wait("an operation that needs values")  # indices that have not arrived, say
         found = func(*args, **kwargs)
-    if not any(True for _ in _tensors(found)):
+    if not any(True for _ in tensors_in(found)):
         return found
-    held = {one.untyped_storage().data_ptr() for one in _tensors([args, kwargs])}
-    if all(one.untyped_storage().data_ptr() in held for one in _tensors(found)):
-        return _mapped(_late, found)  # a view
+    held = {one.untyped_storage().data_ptr() for one in tensors_in([args, kwargs])}
+    if all(one.untyped_storage().data_ptr() in held for one in tensors_in(found)):
+        return mapped(_late, found)  # a view
     later_args, later_kwargs = _taken(device, args, name), _taken(device, kwargs, name)
-    given = _mapped(lambda one: device.empty(one.shape, one.dtype), found)
-    targets = [device.memory.raw(one) for one in _tensors(given)]
+    given = mapped(lambda one: device.empty(one.shape, one.dtype), found)
+    targets = [device.memory.raw(one) for one in tensors_in(given)]
 
     def run() -> None:
-        for target, value in zip(targets, _tensors(func(*later_args, **later_kwargs)), strict=True):
+        for target, value in zip(targets, tensors_in(func(*later_args, **later_kwargs)), strict=True):
             target.copy_(value)
 
     device.kernel(run)
@@ -136,11 +138,11 @@ def _taken(device: Device, value: Any, name: str = "") -> Any:
             )
         return tensor.detach().clone()
 
-    return _mapped(one, value)
+    return mapped(one, value)
 
 
 def _host(device: Device, value: Any) -> Any:
-    return _mapped(device.memory.raw, value)
+    return mapped(device.memory.raw, value)
 
 
 def _placed(device: Device, value: torch.Tensor) -> torch.Tensor:
@@ -148,31 +150,6 @@ def _placed(device: Device, value: torch.Tensor) -> torch.Tensor:
     given = device.empty(value.shape, value.dtype)
     device.memory.raw(given).copy_(value)
     return given
-
-
-def _mapped(change: Callable[[torch.Tensor], Any], value: Any) -> Any:
-    """The same containers with every tensor in them changed."""
-    if isinstance(value, torch.Tensor):
-        return change(value)
-    if isinstance(value, Mapping):
-        return {key: _mapped(change, one) for key, one in value.items()}
-    if isinstance(value, tuple) and not hasattr(value, "_fields") and type(value) is not tuple:
-        return type(value)(_mapped(change, one) for one in value)  # torch.return_types
-    if isinstance(value, (list, tuple)):
-        found = [_mapped(change, one) for one in value]
-        return type(value)(*found) if hasattr(value, "_fields") else type(value)(found)
-    return value
-
-
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _tensors(one)
-    elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _tensors(one)
 
 
 # What has rules of its own.

@@ -11,23 +11,21 @@ from typing import Any, NoReturn
 
 import click
 
-from ..errors import (
-    EXIT_INTERNAL,
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    EXIT_USAGE,
-    LoadstoneError,
-    UsageError,
-)
+from ..errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, LoadstoneError, UsageError
 from .cli_group import CONTEXT, Verbs, show_versions
 from .cli_options import (
+    colour_option,
+    corpus_options,
     data_options,
     effort_options,
     gate_options,
+    history_options,
     optional_report_options,
     options,
+    quiet_options,
     report_options,
     scaling_option,
+    seed_option,
     shape_options,
     step_option,
     subject_argument,
@@ -63,7 +61,7 @@ def cli() -> None:
 
 
 @cli.command("list")
-@click.option("--no-color", is_flag=True, help="No colour.")
+@colour_option
 def list_subjects(no_color: bool) -> None:
     """Every subject known, with its origin, version, or why it is unavailable."""
     from .listing import print_subjects
@@ -110,7 +108,7 @@ def bench(part: str | None, **given: Any) -> NoReturn:
 @subject_argument
 @options(shape_options, subject_options, data_options)
 @click.option("--rows", type=click.IntRange(1, 64), default=4, show_default=True, help="Rows shown.")
-@click.option("--no-color", is_flag=True, help="No colour.")
+@colour_option
 def show(**given: Any) -> None:
     """The first rows of a batch: x over y, ids and text, the mask coloured."""
     from .showing import show_batch
@@ -123,7 +121,7 @@ def show(**given: Any) -> None:
 @cli.command()
 @subject_argument
 @options(shape_options, subject_options)
-@click.option("--no-color", is_flag=True, help="No colour.")
+@colour_option
 def describe(subject: str, no_color: bool, **given: Any) -> NoReturn:
     """What this loader does: its traits inferred from its behaviour, beside those it states."""
     from .describing import describe as describe_subject
@@ -135,9 +133,8 @@ def describe(subject: str, no_color: bool, **given: Any) -> NoReturn:
 @cli.command()
 @click.argument("entries", nargs=-1, metavar="[NAME]...")
 @click.option("-o", "--output", "folder", type=Path, help="Write the whole matrix there, as museum.md.")
-@click.option("--seed", type=int, default=1337, show_default=True, help="Base of all randomness.")
-@click.option("--quiet", is_flag=True, help="No progress, no table: only the exit code and the files.")
-@click.option("--no-color", is_flag=True, help="No colour (NO_COLOR is honoured as well).")
+@seed_option
+@quiet_options
 def museum(entries: tuple[str, ...], **given: Any) -> NoReturn:
     """Run every defective loader; each must be caught by the check it names."""
     from .museum import run_museum
@@ -151,8 +148,7 @@ def museum(entries: tuple[str, ...], **given: Any) -> NoReturn:
 @cli.command()
 @click.argument("documents", nargs=-1, type=Path, metavar="A.json B.json...")
 @click.option("-o", "--output", "folder", type=Path, help="Write comparison.md and comparison.html there.")
-@click.option("--quiet", is_flag=True, help="No table: only the exit code and the files.")
-@click.option("--no-color", is_flag=True, help="No colour (NO_COLOR is honoured as well).")
+@quiet_options
 def compare(documents: tuple[Path, ...], folder: Path | None, **given: Any) -> NoReturn:
     """Runs side by side, differences first; ends with 1 where something got worse than in A."""
     from .compare_verb import compare_files
@@ -179,9 +175,8 @@ def report(document: Path, folder: Path, **given: Any) -> NoReturn:
 
 @cli.command("new-loader")
 @click.argument("name")
-@click.option(
-    "-o", "--output", "folder", type=Path, default=Path(), help="Folder; the current one unless given."
-)
+@click.option("-o", "--output", "folder", type=Path, default=Path(),
+              help="Folder; the current one unless given.")  # fmt: skip
 def new_loader(name: str, folder: Path) -> None:
     """Write NAME.py, a loader to fill in: it passes the checks once it is."""
     from .new_loader import write_loader
@@ -192,11 +187,7 @@ def new_loader(name: str, folder: Path) -> None:
 
 @cli.command()
 @click.argument("folder", type=Path)
-@click.option("--tokens", type=int, default=60_000, show_default=True, help="Positions, both splits.")
-@click.option("--kind", type=click.Choice(["permutation", "keyed", "sparse"]), default="permutation",
-              show_default=True, help="permutation: up to 65,521; keyed: uint32; sparse: huge.")  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="Chooses the numbering.")
-@click.option("--separators/--no-separators", default=True, show_default=True, help="BOS before documents.")
+@corpus_options
 def corpus(folder: Path, tokens: int, kind: str, seed: int, separators: bool) -> None:
     """Write the counting corpus in all formats."""
     from .corpus_verb import write
@@ -221,19 +212,7 @@ def gate(**given: Any) -> NoReturn:
 
 @cli.command()
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT]...")
-@click.option(
-    "--from",
-    "folder",
-    type=Path,
-    default=Path("loadstone-history"),
-    show_default=True,
-    help="Folder of stored results, its path in the branch where one is given.",
-)
-@click.option("--branch", default="", metavar="NAME", help="Read them from this git branch.")
-@click.option("--add", "added", type=Path, metavar="RUN.json", help="Store this result in the folder first.")
-@click.option("-o", "--output", "page", type=Path, metavar="FILE.html", help="Write a page with charts.")
-@click.option("--quiet", is_flag=True, help="Print nothing.")
-@click.option("--no-color", is_flag=True, help="No colour (NO_COLOR is honoured as well).")
+@history_options
 def history(subjects: tuple[str, ...], folder: Path, added: Path | None, **given: Any) -> None:
     """The series of past results, and the commits at which it changed its level."""
     from .history import show, store

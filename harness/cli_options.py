@@ -39,10 +39,13 @@ subjects_argument = click.argument(
     "subjects", nargs=-1, metavar="[SUBJECT]...", shell_complete=complete_subject
 )
 subject_argument = click.argument("subject", shell_complete=complete_subject)
+seed_option = click.option(
+    "--seed", type=int, default=1337, show_default=True, help="Base of all randomness."
+)
 shape_options = options(
     click.option("-B", "--batch-size", type=int, help="Rows in a batch."),
     click.option("-T", "--seq-len", type=int, help="Tokens in a row."),
-    click.option("--seed", type=int, default=1337, show_default=True, help="Base of all randomness."),
+    seed_option,
 )
 subject_options = options(
     click.option("--trait", "traits", multiple=True, metavar="NAME=VALUE", help="State a trait."),
@@ -81,11 +84,15 @@ optional_report_options = options(
     click.option("-o", "--output", "folder", type=Path, help="Write a report folder as well."),
     resume_option,
 )
+colour_option = click.option("--no-color", is_flag=True, help="No colour (NO_COLOR is honoured as well).")
+quiet_options = options(
+    click.option("--quiet", is_flag=True, help="No progress, no table: only the exit code and the files."),
+    colour_option,
+)
 telling_options = options(
     click.option("--json", "json_file", type=Path, metavar="FILE", help="Write the document there too."),
     click.option("--junit", "junit_file", type=Path, metavar="FILE", help="Write JUnit XML there."),
-    click.option("--quiet", is_flag=True, help="No progress, no table: only the exit code and the files."),
-    click.option("--no-color", is_flag=True, help="No colour (NO_COLOR is honoured as well)."),
+    quiet_options,
 )
 gate_options = options(
     click.option("--against", metavar="REV|FILE", default="",
@@ -100,4 +107,22 @@ gate_options = options(
                  help="Interpreter of the base's own environment, where the dependencies changed."),
     click.option("--prepare", metavar="COMMAND", default="",
                  help="Run in the checked-out base first, such as one that compiles an extension."),
+)  # fmt: skip
+corpus_options = options(
+    click.option("--tokens", type=int, default=60_000, show_default=True, help="Positions, both splits."),
+    click.option("--kind", type=click.Choice(["permutation", "keyed", "sparse"]), default="permutation",
+                 show_default=True, help="permutation: up to 65,521; keyed: uint32; sparse: huge."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Chooses the numbering."),
+    click.option("--separators/--no-separators", default=True, show_default=True,
+                 help="BOS before documents."),
+)  # fmt: skip
+history_options = options(
+    click.option("--from", "folder", type=Path, default=Path("loadstone-history"), show_default=True,
+                 help="Folder of stored results, its path in the branch where one is given."),
+    click.option("--branch", default="", metavar="NAME", help="Read them from this git branch."),
+    click.option("--add", "added", type=Path, metavar="RUN.json",
+                 help="Store this result in the folder first."),
+    click.option("-o", "--output", "page", type=Path, metavar="FILE.html", help="Write a page with charts."),
+    click.option("--quiet", is_flag=True, help="Print nothing."),
+    colour_option,
 )  # fmt: skip

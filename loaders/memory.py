@@ -19,13 +19,14 @@ import torch
 MOST = 8  # arrays kept: x and y of the batch in hand, of the one before, and of two in a prefetcher
 
 
-def _references(arrays: list[npt.NDArray[Any]]) -> list[int]:
-    """How many references to each array there are, the list's and those of the question included."""
-    return [sys.getrefcount(array) for array in arrays]
+def _unused() -> int:
+    """How many references there are to an array that only its list knows, those of the question included."""
+    for array in [np.empty(0)]:
+        found = sys.getrefcount(array)
+    return found
 
 
-# What that is for an array that only its list knows; it differs between versions of Python.
-UNUSED = _references([np.empty(0)])[0]
+UNUSED = _unused()  # it differs between versions of Python
 
 
 class BatchMemory:
@@ -51,8 +52,8 @@ class BatchMemory:
         if self.pinned:
             tensor = torch.from_numpy(np.empty(0, self._dtype)).new_empty(shape, pin_memory=True)
             return tensor, tensor.numpy()
-        for array, references in zip(self._arrays, _references(self._arrays), strict=True):
-            if references == UNUSED and array.shape == shape:
+        for array in self._arrays:  # asked as in :func:`_unused`, one by one: this is done for every batch
+            if sys.getrefcount(array) == UNUSED and array.shape == shape:
                 return torch.from_numpy(array), array
         array = np.empty(shape, self._dtype)
         if len(self._arrays) < MOST:

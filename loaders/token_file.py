@@ -115,17 +115,16 @@ class ReadTokens:
             OSError: the file has gone.
             ValueError: the file has become shorter.
         """
-        rows = np.empty((len(starts), width), self._file.dtype)
-        descriptor = os.open(self._file.path, os.O_RDONLY | os.O_CLOEXEC)
+        file = self._file
+        size = width * file.dtype.itemsize
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            read = 0
-            for row, offset in zip(rows, (starts * rows.itemsize).tolist(), strict=True):
-                read += os.preadv(descriptor, [row], offset)
+            rows = b"".join([os.pread(descriptor, size, at) for at in (starts * file.dtype.itemsize).tolist()])
         finally:
             os.close(descriptor)
-        if read != rows.nbytes:
-            raise ValueError(f"{self._file.path} has become shorter since it was opened.")
-        return rows
+        if len(rows) != len(starts) * size:
+            raise ValueError(f"{file.path} has become shorter since it was opened.")
+        return np.frombuffer(rows, file.dtype).reshape(len(starts), width)
 
 
 def count_tokens(path: Path, dtype: np.dtype[Any]) -> int:

@@ -17,7 +17,7 @@ from .contract import LoaderConfig, Option, loader, spec_of
 from .token_file import TokenFile
 from .token_streams import ORDER, SEQUENTIAL, RandomWindows, SequentialWindows, open_stream
 from .tokenizer import get_encoding
-from .windows import Tokens, check_length
+from .windows import TokenArray, Tokens, check_length
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,16 +37,18 @@ class MemorySource:
 
     def __post_init__(self) -> None:
         self.num_tokens = len(self.ids)
+        self._spans = TokenArray(self.ids)
 
-    def tokens(self) -> Tokens:
-        """The array itself."""
+    def tokens(self) -> TokenArray:
+        """The array, the same each time."""
         if len(self.ids) < self.num_tokens:
             raise ValueError("the loader is closed; open a new one.")
-        return self.ids
+        return self._spans
 
     def close(self) -> None:
         """Free the array; batches that were given are copies."""
         self.ids = self.ids[:0].copy()
+        self._spans = TokenArray(self.ids)
 
 
 def held_bytes(stream: RandomWindows | SequentialWindows) -> int:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from .contract import LoaderConfig, Option, loader, spec_of
 from .token_file import ADVICE, ReadTokens, TokenFile
 from .token_streams import ORDER, SEQUENTIAL, RandomWindows, SequentialWindows, open_stream
+from .windows import TokenArray
 
 if TYPE_CHECKING:
     from .corpus import Corpus
-    from .windows import Tokens
+    from .windows import TokenSpans
 
 
 ACCESS = Option(
@@ -35,11 +36,11 @@ class RemappedSource:
         self.identity = identity
         self._file: TokenFile | None = file
 
-    def tokens(self) -> Tokens | ReadTokens:
+    def tokens(self) -> TokenSpans:
         """A new map, which goes when the caller drops it; or what reads the file."""
         if self._file is None:
             raise ValueError("the loader is closed; open a new one.")
-        return self._file.map(self._advice) if self._access == "map" else ReadTokens(self._file)
+        return TokenArray(self._file.map(self._advice)) if self._access == "map" else ReadTokens(self._file)
 
     def close(self) -> None:
         """Map no more; nothing is open between batches."""

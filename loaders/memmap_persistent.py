@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from .contract import LoaderConfig, loader, spec_of
 from .token_file import ADVICE, TokenFile
 from .token_streams import ORDER, SEQUENTIAL, RandomWindows, SequentialWindows, open_stream
+from .windows import TokenArray
 
 if TYPE_CHECKING:
     from .corpus import Corpus
-    from .windows import Tokens
 
 
 class MappedSource:
@@ -24,9 +24,9 @@ class MappedSource:
     def __init__(self, file: TokenFile, identity: str, advice: str) -> None:
         self.num_tokens = file.num_tokens
         self.identity = identity
-        self._ids: Tokens | None = file.map(advice)
+        self._ids: TokenArray | None = TokenArray(file.map(advice))
 
-    def tokens(self) -> Tokens:
+    def tokens(self) -> TokenArray:
         """The map, the same each time."""
         if self._ids is None:
             raise ValueError("the loader is closed; open a new one.")

@@ -115,16 +115,25 @@ class ReadTokens:
             OSError: the file has gone.
             ValueError: the file has become shorter.
         """
+        return self._read(starts, width).reshape(len(starts), width)
+
+    def span(self, first: int, count: int) -> Tokens:
+        """The ``count`` ids from ``first`` on, (count,); raises as :meth:`windows`."""
+        return self._read(np.array([first]), count)
+
+    def _read(self, starts: npt.NDArray[np.int64], width: int) -> Tokens:
         file = self._file
         size = width * file.dtype.itemsize
         descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            rows = b"".join([os.pread(descriptor, size, at) for at in (starts * file.dtype.itemsize).tolist()])
+            rows = b"".join(
+                [os.pread(descriptor, size, at) for at in (starts * file.dtype.itemsize).tolist()]
+            )
         finally:
             os.close(descriptor)
         if len(rows) != len(starts) * size:
             raise ValueError(f"{file.path} has become shorter since it was opened.")
-        return np.frombuffer(rows, file.dtype).reshape(len(starts), width)
+        return np.frombuffer(rows, file.dtype)
 
 
 def count_tokens(path: Path, dtype: np.dtype[Any]) -> int:

@@ -15,7 +15,7 @@ from ..errors import DataError
 from .contract import LoaderConfig, Option
 from .memory import BatchMemory
 from .saved_state import unbind
-from .windows import Pair, ReadableTokens, Tokens, draw_starts, random_windows, sequential_windows
+from .windows import Pair, TokenSpans, draw_starts, random_windows, sequential_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,8 +59,8 @@ class TokenSource(Protocol):
         """Tells this source from another, for saved states."""
         ...
 
-    def tokens(self) -> Tokens | ReadableTokens:
-        """All ids, (num_tokens,), or what reads them; the caller drops it once a batch is cut."""
+    def tokens(self) -> TokenSpans:
+        """All ids; the caller drops them once a batch is cut."""
         ...
 
     def close(self) -> None:

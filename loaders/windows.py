@@ -23,16 +23,48 @@ from .memory import BatchMemory
 Tokens = npt.NDArray[np.integer[Any]]  # (n,), of any width
 
 
-class ReadableTokens(Protocol):
-    """Ids that are no array: what is wanted of them is read when it is asked for."""
+class TokenSpans(Protocol):
+    """Ids one after the other, and how stretches of them are had."""
 
     def __len__(self) -> int:
         """Ids in all."""
         ...
 
+    def span(self, first: int, count: int) -> Tokens:
+        """The ``count`` ids from ``first`` on, (count,)."""
+        ...
+
     def windows(self, starts: npt.NDArray[np.int64], width: int) -> Tokens:
         """The windows of ``width`` ids that begin at ``starts``, (len(starts), width)."""
         ...
+
+
+class TokenArray:
+    """Ids in an array or a map, (n,), contiguous, of any integer width; they are not changed."""
+
+    def __init__(self, ids: Tokens) -> None:
+        self._ids = ids
+        self._every, self._width = ids, 0  # every window of the width last asked for
+
+    def __reduce__(self) -> tuple[type[TokenArray], tuple[Tokens]]:
+        return TokenArray, (self._ids,)  # the view of every window would be pickled window by window
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def span(self, first: int, count: int) -> Tokens:
+        """The ``count`` ids from ``first`` on, (count,), a view."""
+        return self._ids[first : first + count]
+
+    def windows(self, starts: npt.NDArray[np.int64], width: int) -> Tokens:
+        """The windows of ``width`` ids that begin at ``starts``, (len(starts), width), copied.
+
+        Raises:
+            IndexError: a start past the last legal one.
+        """
+        if width != self._width:
+            self._every, self._width = _every_window(self._ids, width), width
+        return self._every[starts]
 
 
 Pair = tuple[torch.Tensor, torch.Tensor]  # x and y, int64 (B, T) each
@@ -66,7 +98,7 @@ def draw_starts(
 
 
 def random_windows(
-    tokens: Tokens | ReadableTokens,
+    tokens: TokenSpans,
     starts: npt.NDArray[np.int64],
     seq_len: int,
     device: str = "cpu",
@@ -75,7 +107,7 @@ def random_windows(
     """Cut one window for each start.
 
     Args:
-        tokens: source ids, (n,), contiguous, any integer width; they are not changed. Or what reads them.
+        tokens: source ids.
         starts: first token of each row, int64 (B,).
         seq_len: T.
         device: where the batch is wanted.
@@ -88,20 +120,17 @@ def random_windows(
         IndexError: a start past the last legal one.
     """
     # One gather in the source's own width, then two widening copies: no loop and no stack.
-    if isinstance(tokens, np.ndarray):
-        rows = _every_window(tokens, seq_len + 1)[starts]  # (B, T+1)
-    else:
-        rows = tokens.windows(starts, seq_len + 1)
+    rows = tokens.windows(starts, seq_len + 1)  # (B, T+1)
     memory = memory or BatchMemory(device)
     x, x_cells = memory.empty(len(starts), seq_len)
     y, y_cells = memory.empty(len(starts), seq_len)
     np.copyto(x_cells, rows[:, :-1])
     np.copyto(y_cells, rows[:, 1:])
-    return to_device(x, device), to_device(y, device)
+    return (x, y) if device == "cpu" else (to_device(x, device), to_device(y, device))
 
 
 def sequential_windows(
-    tokens: Tokens | ReadableTokens,
+    tokens: TokenSpans,
     start: int,
     rows: int,
     seq_len: int,
@@ -127,10 +156,7 @@ def sequential_windows(
             f"do not fit into {len(tokens)} tokens"
         )
     flat, cells = (memory or BatchMemory(device)).empty(count + 1)
-    if isinstance(tokens, np.ndarray):
-        np.copyto(cells, tokens[start : start + count + 1])
-    else:
-        np.copyto(cells, tokens.windows(np.array([start]), count + 1)[0])
+    np.copyto(cells, tokens.span(start, count + 1))
     return shifted_views(flat, seq_len, device)
 
 
@@ -166,8 +192,8 @@ def to_device(tensor: torch.Tensor, device: str) -> torch.Tensor:
 def _every_window(tokens: Tokens, width: int) -> Tokens:
     """A view, (n - width + 1, width), whose row i is the window that starts at i.
 
-    The same as numpy's ``sliding_window_view``, without its 6 us of checks, a quarter of the time
-    of a 12 x 1024 batch. The constructor itself refuses strides that leave the buffer.
+    The same as numpy's ``sliding_window_view``, without its 6 us of checks, which a map that lives for
+    one batch would pay for each. The constructor itself refuses strides that leave the buffer.
     """
     shape = (len(tokens) - width + 1, width)
     return np.ndarray(shape, tokens.dtype, buffer=tokens, strides=tokens.strides * 2)

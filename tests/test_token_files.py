@@ -15,7 +15,7 @@ from loadstone.loaders.in_memory import in_memory
 from loadstone.loaders.memmap_per_batch import memmap_per_batch
 from loadstone.loaders.memmap_persistent import memmap_persistent
 from loadstone.loaders.token_file import TokenFile
-from loadstone.loaders.windows import draw_starts, random_windows
+from loadstone.loaders.windows import TokenArray, draw_starts, random_windows
 from sample_tokens import SEQUENTIAL, Make, config, each_loader
 
 each_memmap = pytest.mark.parametrize("loader", [memmap_per_batch, memmap_persistent])
@@ -120,7 +120,7 @@ def test_offsets_past_two_to_the_31_are_right(huge: Corpus, loader: Make) -> Non
 
 
 def test_random_windows_past_two_to_the_31_are_right(huge: Corpus) -> None:
-    tokens = TokenFile.of(huge, config(seq_len=64)).map()
+    tokens = TokenArray(TokenFile.of(huge, config(seq_len=64)).map())
     starts = np.array([0, 2**31 - 30, HUGE - 65])  # the last one ends with the final token
     x, y = random_windows(tokens, starts, 64)
     assert huge.locate(x.numpy()).tolist() == (starts[:, None] + np.arange(64)).tolist()

@@ -16,7 +16,7 @@ from loadstone.loaders.in_memory import MemorySource, held_bytes, in_memory
 from loadstone.loaders.memmap_per_batch import memmap_per_batch
 from loadstone.loaders.memmap_persistent import memmap_persistent
 from loadstone.loaders.token_streams import SequentialWindows
-from loadstone.loaders.windows import random_windows, sequential_windows
+from loadstone.loaders.windows import TokenArray, random_windows, sequential_windows
 from sample_tokens import LOADERS, SEQUENTIAL, Make, config, each_loader, same, take, write
 
 if TYPE_CHECKING:
@@ -64,14 +64,14 @@ def test_batches_belong_to_the_consumer(tmp_path: Path, loader: Make, options: d
 
 
 def test_random_rows_share_nothing_between_x_and_y() -> None:
-    x, y = random_windows(np.arange(9, dtype=np.uint16), np.array([0, 3]), 4)
+    x, y = random_windows(TokenArray(np.arange(9, dtype=np.uint16)), np.array([0, 3]), 4)
     y.fill_(-100)
     assert x.tolist() == [[0, 1, 2, 3], [3, 4, 5, 6]]
 
 
 @pytest.mark.parametrize("start", [-1, 5])
 def test_a_cut_past_the_source_is_refused(start: int) -> None:
-    tokens = np.arange(9, dtype=np.uint16)
+    tokens = TokenArray(np.arange(9, dtype=np.uint16))
     with pytest.raises(IndexError):
         sequential_windows(tokens, start, 1, 4)
     with pytest.raises(IndexError):

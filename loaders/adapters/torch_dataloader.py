@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDa
 
 from ..contract import LoaderConfig, Option, loader, spec_of
 from ..token_file import TokenFile
-from ..windows import Pair, Tokens, random_windows
+from ..windows import Pair, TokenArray, Tokens, random_windows
 
 if TYPE_CHECKING:
     from ..corpus import Corpus
@@ -68,7 +68,7 @@ class WindowBatches(Windows):
 
     def __getitems__(self, indices: Sequence[int]) -> Pair:
         starts = np.asarray(indices, np.int64) * self.seq_len
-        return random_windows(self.tokens, starts, self.seq_len)
+        return random_windows(TokenArray(self.tokens), starts, self.seq_len)
 
 
 class RowsInOrder(IterableDataset[Pair]):

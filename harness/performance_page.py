@@ -32,12 +32,11 @@ HEAD = """# Performance
 Made by `python -m loadstone.harness.performance_page` from stored runs; do not edit.
 
 Each table is one batch shape. All loaders of a table took turns in the same rounds, in a new random order
-each round, in a new process each round unless it takes over a second to start, all on one core; with
-`workers=2` on all cores. A token is counted once. **Tokens/s** is the median of the rounds with its 95 %
-interval, of the first run. **Copy limit** is the share of what widening contiguous uint16 into preallocated x
-and y reaches in the same round; **own work** the share of only decoding the column, or only tokenising the
-text. **Textbook** is how many times as fast as the loop that tutorials print for the same job (other loaders
-of token files: as the per-batch memmap loop).
+each round, all on one core; with `workers=2` on all cores. A token is counted once. **Tokens/s** is the
+median of the rounds with its 95 % interval, of the first run. **Copy limit** is the share of what widening
+contiguous uint16 into preallocated x and y reaches in the same round; **own work** the share of only
+decoding the column, or only tokenising the text. **Textbook** is how many times as fast as the loop that
+tutorials print for the same job (other loaders of token files: as the per-batch memmap loop).
 Where there are several figures, each is the median of one whole run. A row is struck where `loadstone check`
 fails it.
 """
@@ -64,9 +63,16 @@ def _machine(runs: Sequence[Document]) -> str:
     facts = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items() if value)
     number = f"{len(runs)} runs" if len(runs) > 1 else "One run"
     return (
-        f"{first.created[:10]}; {facts}. {number} of {_rounds(runs)} rounds a shape.\n\n"
+        f"{first.created[:10]}; {facts}. {number} of {_rounds(runs)} rounds a shape, {_processes(runs)}.\n\n"
         f"    {first.config.get('command', 'loadstone bench')}\n"
     )
+
+
+def _processes(runs: Sequence[Document]) -> str:
+    rows = [row for one in runs for subject in one.subjects for row in subject.throughput]
+    if all(row.processes <= 1 for row in rows):
+        return "each loader in one process for all of them"
+    return "each in a new process unless a loader takes over a second to start"
 
 
 def _rounds(runs: Sequence[Document]) -> int:

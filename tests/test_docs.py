@@ -36,6 +36,9 @@ def test_the_performance_page_is_made_from_its_runs() -> None:
     text = (ROOT / "docs" / "performance.md").read_text("utf-8")
     assert text == page(documents)
     assert "/tmp" not in text
+    assert "each loader in one process for all" in text
+    runs[0].subjects[0].throughput[0].processes = 15
+    assert "each in a new process unless" in page(documents)
 
 
 def test_every_verb_of_the_readme_exists() -> None:

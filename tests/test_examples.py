@@ -27,7 +27,14 @@ def test_there_are_three():
     assert [path.stem for path in EXAMPLES] == sorted(DEFECTS)
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+LONG = ("iterable_workers",)  # each of its scenarios starts workers
+PASSING = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else [])
+    for path in EXAMPLES
+]
+
+
+@pytest.mark.parametrize("path", PASSING)
 def test_an_example_passes(path, inquiry):
     bad, passed = failed(inquiry, path)
     assert bad == []

@@ -321,7 +321,10 @@ class TestLastingBatches:
         assert not spec_of(prefetched(lambda corpus, config: [])).stated
 
 
-@pytest.mark.parametrize("name", ["memory", "memory[order=sequential]", "parquet", "unannotated", "copied"])
+LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("memory[order=sequential]", "parquet")]
+
+
+@pytest.mark.parametrize("name", ["memory", *LONG, "unannotated", "copied"])
 def test_built_ins_behind_it_pass_their_checks(inquiry, name):
     assert failed(findings(inquiry, f"{FILE}:{name}")) == {}
 

@@ -18,8 +18,10 @@ from .cli_options import (
     corpus_options,
     data_options,
     effort_options,
+    folder_option,
     gate_options,
     history_options,
+    optional_folder_option,
     optional_report_options,
     options,
     quiet_options,
@@ -161,8 +163,7 @@ def compare(documents: tuple[Path, ...], folder: Path | None, **given: Any) -> N
 @cli.command()
 @click.argument("document", type=Path, metavar="RUN.json")
 @options(telling_options)
-@click.option("-o", "--output", "folder", type=Path, default=Path("loadstone-report"), show_default=True,
-              help="Report folder.")  # fmt: skip
+@folder_option
 def report(document: Path, folder: Path, **given: Any) -> NoReturn:
     """Render a stored document again."""
     from ..reports.document import load
@@ -200,7 +201,7 @@ def corpus(folder: Path, tokens: int, kind: str, seed: int, separators: bool) ->
 @subjects_argument
 @gate_options
 @options(shape_options, subject_options, data_options, effort_options, telling_options)
-@click.option("-o", "--output", "folder", type=Path, help="Write a report folder as well.")
+@optional_folder_option
 def gate(**given: Any) -> NoReturn:
     """Stop a regression: SUBJECT of the working tree against another revision, run by run in turns.
 

@@ -75,15 +75,15 @@ scaling_option = click.option(
 resume_option = click.option(
     "--resume", is_flag=True, help="Go on with an interrupted run in the same folder."
 )
-report_options = options(
-    click.option("-o", "--output", "folder", type=Path, default=Path("loadstone-report"), show_default=True,
-                 help="Report folder."),
-    resume_option,
+folder_option = click.option(
+    "-o", "--output", "folder", type=Path, default=Path("loadstone-report"), show_default=True,
+    help="Report folder.",
 )  # fmt: skip
-optional_report_options = options(
-    click.option("-o", "--output", "folder", type=Path, help="Write a report folder as well."),
-    resume_option,
+optional_folder_option = click.option(
+    "-o", "--output", "folder", type=Path, help="Write a report folder as well."
 )
+report_options = options(folder_option, resume_option)
+optional_report_options = options(optional_folder_option, resume_option)
 colour_option = click.option("--no-color", is_flag=True, help="No colour (NO_COLOR is honoured as well).")
 quiet_options = options(
     click.option("--quiet", is_flag=True, help="No progress, no table: only the exit code and the files."),

@@ -69,14 +69,17 @@ def _machine(runs: Sequence[Document]) -> str:
 
 
 def _processes(runs: Sequence[Document]) -> str:
-    rows = [row for one in runs for subject in one.subjects for row in subject.throughput]
-    if all(row.processes <= 1 for row in rows):
+    if all(row.processes <= 1 for row in _every_row(runs)):
         return "each loader in one process for all of them"
     return "each in a new process unless a loader takes over a second to start"
 
 
 def _rounds(runs: Sequence[Document]) -> int:
-    return max(row.rounds for one in runs for subject in one.subjects for row in subject.throughput)
+    return max(row.rounds for row in _every_row(runs))
+
+
+def _every_row(runs: Sequence[Document]) -> Iterator[Throughput]:
+    return (row for one in runs for subject in one.subjects for row in subject.throughput)
 
 
 def _shapes(run: Document) -> list[tuple[int, int]]:

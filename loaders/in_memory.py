@@ -7,7 +7,6 @@ eight of int64); only the batches are widened.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +14,9 @@ import numpy as np
 from ..errors import DataError
 from .contract import LoaderConfig, Option, loader, spec_of
 from .token_file import TokenFile
-from .token_streams import ORDER, SEQUENTIAL, RandomWindows, SequentialWindows, open_stream
+from .token_streams import ORDER, SEQUENTIAL, KeptSource, RandomWindows, SequentialWindows, open_stream
 from .tokenizer import get_encoding
-from .windows import TokenArray, Tokens, check_length
+from .windows import Tokens, check_length
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,33 +27,10 @@ TRAIN_SHARE = 0.9  # of the tokens of a text; the rest is validation
 CODE_POINTS = 0x110000
 
 
-@dataclasses.dataclass
-class MemorySource:
-    """Ids in memory, (n,); empty once closed."""
-
-    ids: Tokens
-    identity: str
-
-    def __post_init__(self) -> None:
-        self.num_tokens = len(self.ids)
-        self._spans = TokenArray(self.ids)
-
-    def tokens(self) -> TokenArray:
-        """The array, the same each time."""
-        if len(self.ids) < self.num_tokens:
-            raise ValueError("the loader is closed; open a new one.")
-        return self._spans
-
-    def close(self) -> None:
-        """Free the array; batches that were given are copies."""
-        self.ids = self.ids[:0].copy()
-        self._spans = TokenArray(self.ids)
-
-
 def held_bytes(stream: RandomWindows | SequentialWindows) -> int:
     """Bytes of ids that the loader holds on purpose."""
     source = stream.source
-    return source.ids.nbytes if isinstance(source, MemorySource) else 0
+    return source.nbytes if isinstance(source, KeptSource) else 0
 
 
 @loader(
@@ -104,7 +80,7 @@ def in_memory(corpus: Corpus, config: LoaderConfig) -> RandomWindows | Sequentia
     return open_stream((_read_text if from_text else _read_tokens)(corpus, config), config)
 
 
-def _read_tokens(corpus: Corpus, config: LoaderConfig) -> MemorySource:
+def _read_tokens(corpus: Corpus, config: LoaderConfig) -> KeptSource:
     file = TokenFile.of(corpus, config)
     ids = file.read()
     outside = [int(edge) for edge in (ids.min(), ids.max()) if not 0 <= edge < corpus.vocab_size]
@@ -113,10 +89,10 @@ def _read_tokens(corpus: Corpus, config: LoaderConfig) -> MemorySource:
             f"{file.path} holds the id {outside[0]}, outside the vocabulary of {corpus.vocab_size}; "
             f"is it really {file.dtype}, and made with this tokenizer?"
         )
-    return MemorySource(ids, corpus.manifest.fingerprint)
+    return KeptSource(ids, corpus.manifest.fingerprint)
 
 
-def _read_text(corpus: Corpus, config: LoaderConfig) -> MemorySource:
+def _read_text(corpus: Corpus, config: LoaderConfig) -> KeptSource:
     """The tokens of one side of the 90/10 split, made on the whole text's tokens."""
     encoding = config.option("encoding", "corpus")
     text = "".join(_text(path) for path in corpus.text_files())
@@ -125,7 +101,7 @@ def _read_text(corpus: Corpus, config: LoaderConfig) -> MemorySource:
     # A copy, so that the other side of the split is not held with it.
     part = (ids[:cut] if config.split == "train" else ids[cut:]).copy()
     check_length(len(part), config.seq_len, f"the {config.split!r} part of the text of {corpus.name!r}")
-    return MemorySource(part, f"{corpus.manifest.fingerprint}/{encoding}")
+    return KeptSource(part, f"{corpus.manifest.fingerprint}/{encoding}")
 
 
 def _text(path: Path) -> str:

@@ -11,30 +11,10 @@ from typing import TYPE_CHECKING
 
 from .contract import LoaderConfig, loader, spec_of
 from .token_file import ADVICE, TokenFile
-from .token_streams import ORDER, SEQUENTIAL, RandomWindows, SequentialWindows, open_stream
-from .windows import TokenArray
+from .token_streams import ORDER, SEQUENTIAL, KeptSource, RandomWindows, SequentialWindows, open_stream
 
 if TYPE_CHECKING:
     from .corpus import Corpus
-
-
-class MappedSource:
-    """The ids of a token file, (n,), under one map that lives until it is closed."""
-
-    def __init__(self, file: TokenFile, identity: str, advice: str) -> None:
-        self.num_tokens = file.num_tokens
-        self.identity = identity
-        self._ids: TokenArray | None = TokenArray(file.map(advice))
-
-    def tokens(self) -> TokenArray:
-        """The map, the same each time."""
-        if self._ids is None:
-            raise ValueError("the loader is closed; open a new one.")
-        return self._ids
-
-    def close(self) -> None:
-        """Unmap the file; batches that were given are copies."""
-        self._ids = None
 
 
 @loader(
@@ -68,4 +48,4 @@ def memmap_persistent(corpus: Corpus, config: LoaderConfig) -> RandomWindows | S
     spec_of(memmap_persistent).check_options(config.options, "memmap_persistent")
     file = TokenFile.of(corpus, config)
     advice = config.option("advice", ADVICE.default)
-    return open_stream(MappedSource(file, corpus.manifest.fingerprint, advice), config)
+    return open_stream(KeptSource(file.map(advice), corpus.manifest.fingerprint), config)

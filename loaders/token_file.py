@@ -115,13 +115,6 @@ class ReadTokens:
             OSError: the file has gone.
             ValueError: the file has become shorter.
         """
-        return self._read(starts, width).reshape(len(starts), width)
-
-    def span(self, first: int, count: int) -> Tokens:
-        """The ``count`` ids from ``first`` on, (count,); raises as :meth:`windows`."""
-        return self._read(np.array([first]), count)
-
-    def _read(self, starts: npt.NDArray[np.int64], width: int) -> Tokens:
         file = self._file
         size = width * file.dtype.itemsize
         descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -133,7 +126,12 @@ class ReadTokens:
             os.close(descriptor)
         if len(rows) != len(starts) * size:
             raise ValueError(f"{file.path} has become shorter since it was opened.")
-        return np.frombuffer(rows, file.dtype)
+        return np.frombuffer(rows, file.dtype).reshape(len(starts), width)
+
+    def span(self, first: int, count: int) -> Tokens:
+        """The ``count`` ids from ``first`` on, (count,); raises as :meth:`windows`."""
+        ids: Tokens = self.windows(np.array([first]), count)[0]
+        return ids
 
 
 def count_tokens(path: Path, dtype: np.dtype[Any]) -> int:

@@ -15,7 +15,7 @@ from ..errors import DataError
 from .contract import LoaderConfig, Option
 from .memory import BatchMemory
 from .saved_state import unbind
-from .windows import Pair, TokenSpans, draw_starts, random_windows, sequential_windows
+from .windows import Pair, TokenArray, Tokens, TokenSpans, draw_starts, random_windows, sequential_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,6 +66,34 @@ class TokenSource(Protocol):
     def close(self) -> None:
         """Let go of the source; batches that were given stay readable."""
         ...
+
+
+class KeptSource:
+    """Ids in an array or a map, (n,), that stays until the loader is closed.
+
+    Attributes:
+        num_tokens: ids in it, once closed too.
+        identity: tells it from another, for saved states.
+    """
+
+    def __init__(self, ids: Tokens, identity: str) -> None:
+        self.num_tokens, self.identity = len(ids), identity
+        self._ids: TokenArray | None = TokenArray(ids)
+
+    def tokens(self) -> TokenArray:
+        """The ids, the same object each time."""
+        if self._ids is None:
+            raise ValueError("the loader is closed; open a new one.")
+        return self._ids
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the ids; none once closed."""
+        return 0 if self._ids is None else self._ids.nbytes
+
+    def close(self) -> None:
+        """Free or unmap them; batches that were given are copies."""
+        self._ids = None
 
 
 def open_stream(source: TokenSource, config: LoaderConfig) -> RandomWindows | SequentialWindows:

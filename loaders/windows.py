@@ -52,6 +52,11 @@ class TokenArray:
     def __len__(self) -> int:
         return len(self._ids)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the ids."""
+        return self._ids.nbytes
+
     def span(self, first: int, count: int) -> Tokens:
         """The ``count`` ids from ``first`` on, (count,), a view."""
         return self._ids[first : first + count]
@@ -126,7 +131,7 @@ def random_windows(
     y, y_cells = memory.empty(len(starts), seq_len)
     np.copyto(x_cells, rows[:, :-1])
     np.copyto(y_cells, rows[:, 1:])
-    return (x, y) if device == "cpu" else (to_device(x, device), to_device(y, device))
+    return to_device(x, device), to_device(y, device)
 
 
 def sequential_windows(

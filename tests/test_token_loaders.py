@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loadstone.errors import DataError, UsageError
 from loadstone.loaders.contract import spec_of
-from loadstone.loaders.in_memory import MemorySource, held_bytes, in_memory
+from loadstone.loaders.in_memory import held_bytes, in_memory
 from loadstone.loaders.memmap_per_batch import memmap_per_batch
 from loadstone.loaders.memmap_persistent import memmap_persistent
-from loadstone.loaders.token_streams import SequentialWindows
+from loadstone.loaders.token_streams import KeptSource, SequentialWindows
 from loadstone.loaders.windows import TokenArray, random_windows, sequential_windows
 from sample_tokens import LOADERS, SEQUENTIAL, Make, config, each_loader, same, take, write
 
@@ -69,6 +70,14 @@ def test_random_rows_share_nothing_between_x_and_y() -> None:
     assert x.tolist() == [[0, 1, 2, 3], [3, 4, 5, 6]]
 
 
+def test_an_array_travels_without_its_view_of_every_window() -> None:
+    tokens = TokenArray(np.arange(1000, dtype=np.uint16))
+    tokens.windows(np.array([0]), 500)
+    data = pickle.dumps(tokens)
+    assert len(data) < 2 * tokens.nbytes  # the view holds 501 windows of 500
+    assert pickle.loads(data).windows(np.array([7]), 2).tolist() == [[7, 8]]
+
+
 @pytest.mark.parametrize("start", [-1, 5])
 def test_a_cut_past_the_source_is_refused(start: int) -> None:
     tokens = TokenArray(np.arange(9, dtype=np.uint16))
@@ -89,7 +98,7 @@ def test_a_pass_trains_every_transition_once(
     tokens = steps * rows * width * ranks + extra
     streams = [
         SequentialWindows(
-            MemorySource(np.arange(tokens, dtype=np.uint16), "positions"),
+            KeptSource(np.arange(tokens, dtype=np.uint16), "positions"),
             config(batch_size=rows, seq_len=width, world_size=ranks, rank=rank, drop_last=drop_last),
         )
         for rank in range(ranks)

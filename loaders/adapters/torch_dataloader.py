@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDa
 
 from ..contract import LoaderConfig, Option, loader, spec_of
 from ..token_file import TokenFile
-from ..windows import Pair, TokenArray, Tokens, random_windows
+from ..windows import Pair, TokenArray, random_windows
 
 if TYPE_CHECKING:
     from ..corpus import Corpus
@@ -46,9 +46,9 @@ class Windows(Dataset[Pair]):
         self.file, self.seq_len = file, seq_len
 
     @functools.cached_property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> TokenArray:
         """The file, mapped by each process for itself."""
-        return self.file.map()
+        return TokenArray(self.file.map())
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the map: pickled to a worker, it would travel as a copy of the whole file."""
@@ -59,7 +59,7 @@ class Windows(Dataset[Pair]):
 
     def __getitem__(self, index: int) -> Pair:
         start = index * self.seq_len
-        row = torch.from_numpy(self.tokens[start : start + self.seq_len + 1].astype(np.int64))
+        row = torch.from_numpy(self.tokens.span(start, self.seq_len + 1).astype(np.int64))
         return row[:-1], row[1:]
 
 
@@ -68,7 +68,7 @@ class WindowBatches(Windows):
 
     def __getitems__(self, indices: Sequence[int]) -> Pair:
         starts = np.asarray(indices, np.int64) * self.seq_len
-        return random_windows(TokenArray(self.tokens), starts, self.seq_len)
+        return random_windows(self.tokens, starts, self.seq_len)
 
 
 class RowsInOrder(IterableDataset[Pair]):

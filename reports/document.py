@@ -6,6 +6,7 @@ classes. Units are in the names (``_s`` seconds, ``_us`` microseconds, ``_per_s`
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
@@ -187,9 +188,17 @@ def write_beside(path: Path, data: bytes) -> None:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the document."""
+    """The JSON Schema (2020-12) of the document, the same whichever msgspec and Python make it.
+
+    A class's docstring is its description; msgspec before 0.23 left the indentation of the source in it,
+    and Python 3.13 takes it off by itself.
+    """
     dialect = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Loadstone result document {SCHEMA}",
     }
-    return dialect | msgspec.json.schema(Document)
+    schema = dialect | msgspec.json.schema(Document)
+    for definition in schema["$defs"].values():
+        if "description" in definition:
+            definition["description"] = inspect.cleandoc(definition["description"])
+    return schema

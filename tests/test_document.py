@@ -45,6 +45,13 @@ def test_the_shipped_schema_is_fresh():
     assert PATH.read_bytes() == schema_bytes(), "run: python -m loadstone.reports.schema"
 
 
+def test_descriptions_carry_no_indentation_of_the_source():
+    """msgspec 0.23 takes it off, earlier ones do not: the file must not tell which of them wrote it."""
+    described = [text for each in json_schema()["$defs"].values() if (text := each.get("description"))]
+    assert any("\n" in text for text in described)
+    assert not [text for text in described if "\n " in text]
+
+
 def test_every_described_number_tells_its_unit():
     units = ("_s", "_us", "_bytes", "_per_s", "_per_batch", "_share", "_mtoken", "gbytes_per_s")
     fields = json_schema()["$defs"]["Throughput"]["properties"]

@@ -42,9 +42,9 @@ for _name in ("CI", "NO_COLOR", "FORCE_COLOR", "GITHUB_STEP_SUMMARY", "GITHUB_AC
 # the tests start and interrupt. A handler, unlike being ignored, ends at `exec`: these begin as usual.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A required check must not fail at random: the same examples each time, unless somebody explores
-# (`pytest --hypothesis-profile=default`).
-settings.register_profile("same-examples", derandomize=True)
+# A required check must not fail at random: the same examples each time, however long a busy machine takes
+# for one, unless somebody explores (`pytest --hypothesis-profile=default`).
+settings.register_profile("same-examples", derandomize=True, deadline=None)
 settings.load_profile("same-examples")
 
 

@@ -191,7 +191,7 @@ def test_loader(check):
 """
 
 
-def test_a_decorated_test_becomes_one_for_each_check(pytester, tmp_path):
+def test_a_decorated_test_becomes_one_for_each_check_and_they_share_a_recording(pytester, tmp_path):
     counter = tmp_path / "counted"
     pytester.makepyfile(test_mine=TESTS.format(counter=str(counter), STATED=STATED))
     pytester.makefile(
@@ -205,9 +205,9 @@ def test_a_decorated_test_becomes_one_for_each_check(pytester, tmp_path):
     result.stdout.fnmatch_lines(["loadstone: stale waiver of my_loader: alias.hold: passes now*"])
     recordings = of_the_main_corpus(counter)
     assert recordings > 0
-    only_one = pytester.runpytest_subprocess("-q", "-k", "shift.exact-my_loader")
-    only_one.assert_outcomes(failed=1, deselected=len(result.parseoutcomes()) and _all(result) - 1)
-    assert of_the_main_corpus(counter) == 2 * recordings  # once a session, however many tests
+    both = pytester.runpytest_subprocess("-n", "2", "--dist", "each", "-k", "shift.exact-my_loader")
+    both.assert_outcomes(failed=2)
+    assert of_the_main_corpus(counter) == 2 * recordings  # once a session, however many tests and workers
 
 
 def of_the_main_corpus(counter: Path) -> int:
@@ -215,10 +215,6 @@ def of_the_main_corpus(counter: Path) -> int:
     lines = [tuple(map(int, line.split())) for line in counter.read_text().splitlines()]
     tokens = [tokens for tokens, *shape in lines if shape == [4, 16]]
     return tokens.count(max(tokens))
-
-
-def _all(result) -> int:
-    return sum(result.parseoutcomes().get(name, 0) for name in ("passed", "failed", "skipped", "xfailed"))
 
 
 def test_the_plugin_does_nothing_unless_asked(pytester):
@@ -272,16 +268,3 @@ def test_a_subject_that_cannot_be_imported_fails_its_tests_in_a_sentence(pyteste
     result.assert_outcomes(failed=2, deselected=len(REGISTER) - 2)
     result.stdout.fnmatch_lines(["mine.py cannot be imported: ModuleNotFoundError*"])
     assert "Traceback" not in result.stdout.str()
-
-
-def test_under_xdist_a_subject_is_recorded_once_for_all_workers(pytester, tmp_path):
-    pytest.importorskip("xdist")
-    counter = tmp_path / "counted"
-    pytester.makepyfile(test_mine=TESTS.format(counter=str(counter), STATED=STATED))
-    pytester.runpytest_subprocess("-q")
-    recordings = of_the_main_corpus(counter)
-    assert recordings > 0
-    result = pytester.runpytest_subprocess("-n", "2", "-v", "--dist", "each")
-    assert {line[:5] for line in result.outlines if line.startswith("[gw")} == {"[gw0]", "[gw1]"}
-    result.stdout.fnmatch_lines(["*FAILED*shift.exact-my_loader*"])
-    assert len(counter.read_text()) == 2 * recordings > 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
+from ..loaders.corpus_writer import turn_cuts
 from .accounts import PASSES, all_positions, allowance, row_counts
 from .checks import Opinion, bad, check, ok, skip
 from .evidence import Evidence, Ints, Missing, spans
@@ -38,6 +40,8 @@ def _near_a_row(evidence: Evidence) -> Opinion:
     never = (totals[cuts[:, 1]] == totals[cuts[:, 0]]) & (cuts[:, 1] > cuts[:, 0])
     if evidence.traits.targets == "paired" and int(config["seq_len"]) == 1:
         never &= cuts[:, 1] - cuts[:, 0] > 1  # no prompt, and the one token of its response is the end
+    if evidence.traits.reads == "conversations" and evidence.traits.loss == "truncation":
+        never &= _begins_at_once(cuts)
     # A filter takes all of a length; a dropped tail takes a few of each.
     share = 0.0 if evidence.traits.loss == "none" else 0.5
     counts = np.bincount((cuts[:, 1] - cuts[:, 0])[never], minlength=len(of_length))
@@ -51,6 +55,15 @@ def _near_a_row(evidence: Evidence) -> Opinion:
             lengths=gone,
         )
     return ok(f"{len(cuts)} documents of {len({int(e - s) for s, e in cuts})} lengths accounted for")
+
+
+def _begins_at_once(cuts: Ints) -> npt.NDArray[np.bool_]:
+    """Of which conversations the first turn says something, bool (documents,).
+
+    Before the first word of another stands the markup of turns without any, where a limit may fall.
+    """
+    first = (turn_cuts(index, int(end - start))[0] for index, (start, end) in enumerate(cuts))
+    return np.array([stop > 0 for _, _, stop in first], np.bool_)
 
 
 def _past_16_bits(evidence: Evidence, near: Opinion) -> Opinion:

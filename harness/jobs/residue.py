@@ -125,12 +125,17 @@ def _reiterated(loader: Iterable[Any]) -> list[list[int]]:
 
 
 def leaving(recorder: Recorder) -> str:
-    """Whether a process ends in time after a break and after an exception, and its children when killed."""
-    told = {
-        how: _ends(partial(_use_and_leave, recorder, use))
-        for how, use in (("an early break", left), ("an exception", raised))
-    }
-    told["a kill"] = _killed(recorder)
+    """Whether a process ends in time after a break and after an exception, and its children when killed.
+
+    The first that does not is the last that is asked: it has taken ``EXIT_S`` of a deadline that may be short.
+    """
+    told: dict[str, str] = {}
+    for how, use in (("an early break", left), ("an exception", raised)):
+        told[how] = _ends(partial(_use_and_leave, recorder, use))
+        if told[how]:
+            break
+    else:
+        told["a kill"] = _killed(recorder)
     recorder.channel.send(Note("leaving", told))
     return ""
 

@@ -127,7 +127,7 @@ def _reiterated(loader: Iterable[Any]) -> list[list[int]]:
 def leaving(recorder: Recorder) -> str:
     """Whether a process ends in time after a break and after an exception, and its children when killed.
 
-    The first that does not is the last that is asked: it has taken ``EXIT_S`` of a deadline that may be short.
+    The first that does not is the last that is asked: it takes ``EXIT_S`` of a deadline that may be short.
     """
     told: dict[str, str] = {}
     for how, use in (("an early break", left), ("an exception", raised)):

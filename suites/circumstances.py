@@ -113,7 +113,7 @@ def consumers(planner: Planner) -> Iterator[Scenario]:
     if "buffer_size" in planner.known:
         many = corpus_of(documents=(70,) * PULLED_ROWS, row_group=40)
         options = {"buffer_size": PULLED_BUFFER}
-        whole = max(400, 70 * PULLED_ROWS // (64 * shape.batch_size) + 1)  # a pass, with rows of 64
+        whole = max(400, planner.batches(many, 1, seq_len=64))
         asked = planner.ask("probe/pulls", many, batches=whole, seq_len=64, options=options)
         yield msgspec.structs.replace(asked, probe="pulls")
 

@@ -186,10 +186,14 @@ class Planner:
             return plain_corpus((3 * self.shape.batch_size + extra) * 14, 14)
         return plain_corpus(3 * self.shape.tokens + extra, max(7, self.shape.seq_len))
 
-    def batches(self, corpus: CorpusRef, passes: int) -> int:
-        """Enough batches for so many passes: of tokens, role tokens and separators included, or of rows."""
+    def batches(self, corpus: CorpusRef, passes: int, seq_len: int | None = None) -> int:
+        """Enough batches for so many passes: of tokens, role tokens and separators included, or of rows.
+
+        Rows are as wide as ``seq_len``, where that is not the T of the shape.
+        """
         rows: int = len(corpus.spec["documents"])
-        flowing: int = (sum(corpus.spec["documents"]) + 8 * rows) // self.shape.tokens
+        tokens = self.shape.batch_size * (seq_len or self.shape.seq_len)
+        flowing: int = (sum(corpus.spec["documents"]) + 8 * rows) // tokens
         return passes * (max(flowing, rows // self.shape.batch_size) + 1) + 4
 
     def ask(
